@@ -1,0 +1,65 @@
+# make study   sets up .venv, runs the example study, prints its table and writes its report
+# make test    sets up .venv and passes the tests
+# make setup   sets up .venv alone; .venv/bin/hpo-lab is there afterwards
+
+PYTHON ?= python3
+BIN := .venv/bin
+STUDY := experiments/no_attention
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: setup study study-full test lint paper benchmarks torture lock clean
+
+setup: .venv/.installed
+
+# The stamps are written last and live inside .venv, so an attempt that was cut short, or a change
+# of the pins, starts the environment anew. A change of pyproject.toml alone takes seconds.
+.venv/.pinned: constraints.txt bootstrap.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "hpo_lab needs Python 3.11 or later and $(PYTHON) is older; name another one, as in: make setup PYTHON=python3.12")'
+	@# Debian keeps venv in a package of its own; where it is missing, virtualenv does the same work.
+	@$(PYTHON) -m venv --clear .venv >/dev/null 2>&1 || { \
+	  echo "$(PYTHON) has no working venv module: taking virtualenv instead"; \
+	  $(PYTHON) -m pip install --require-hashes --upgrade --target .bootstrap -r bootstrap.txt && \
+	  PYTHONPATH=.bootstrap $(PYTHON) -m virtualenv --clear .venv; }
+	$(BIN)/python -m pip install --require-hashes -r constraints.txt
+	@touch $@
+
+.venv/.installed: .venv/.pinned pyproject.toml
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+study: setup
+	$(BIN)/hpo-lab run $(STUDY)/quick.toml
+	$(BIN)/hpo-lab report $(STUDY)/quick.toml
+
+study-full: setup
+	$(BIN)/hpo-lab run $(STUDY)/study.toml
+	$(BIN)/hpo-lab report $(STUDY)/study.toml
+
+test: setup
+	$(BIN)/python -m pytest -n 2
+
+lint: setup
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+paper: setup
+	$(BIN)/python paper/build.py
+
+benchmarks: setup
+	$(BIN)/python -m pytest tests/benchmarks --benchmark-enable --benchmark-only
+
+torture: setup
+	$(BIN)/python -m pytest -n 2 -m slow
+
+# One resolution for every platform and Python. The files hold names, versions, markers and hashes.
+LOCK := .bootstrap/bin/uv pip compile --upgrade --universal --python-version 3.11 \
+  --generate-hashes --no-header --no-annotate --no-emit-index-url --quiet
+lock:
+	$(PYTHON) -m pip install --upgrade --target .bootstrap uv
+	$(LOCK) --all-extras pyproject.toml --output-file constraints.txt
+	echo virtualenv | $(LOCK) - --output-file bootstrap.txt
+
+clean:
+	rm -rf .venv .bootstrap build results *.egg-info .benchmarks .hypothesis .*_cache
+	find hpo_lab landscapes tests paper -name __pycache__ -prune -exec rm -rf {} +

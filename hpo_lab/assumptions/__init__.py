@@ -1,0 +1,1 @@
+"""Assumptions, one a file."""

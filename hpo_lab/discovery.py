@@ -1,0 +1,141 @@
+"""Finding plug-ins by name: modules of a package, entry points, and files named by the user.
+
+One file adds one thing. A module ``nas_graph`` of a plug-in package holds one public class whose
+``name`` is ``"nas_graph"``; files that begin with an underscore are private.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import pkgutil
+import sys
+from collections.abc import Mapping
+from dataclasses import MISSING, fields
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from hpo_lab.errors import InputError, nearest
+
+KINDS: Mapping[str, tuple[str, str]] = {  # kind -> (package, the protocol its classes name)
+    "landscapes": ("landscapes", "Landscape"),
+    "strategies": ("hpo_lab.optimizers", "Strategy"),
+    "assumptions": ("hpo_lab.assumptions", "Assumption"),
+    "measures": ("hpo_lab.measures", "Measure"),
+    "figures": ("hpo_lab.figures", "Figure"),
+}
+_PLUGINS: dict[str, dict[str, type]] = {kind: {} for kind in KINDS}
+
+
+def names(kind: str) -> list[str]:
+    """Return the names of all plug-ins of a kind (a key of KINDS), sorted."""
+    return sorted({*_modules(kind), *_entry_points(kind), *_PLUGINS[kind]})
+
+
+def find(kind: str, name: str) -> Any:
+    """Return the class of a plug-in; InputError with the nearest name if there is none."""
+    if name in _PLUGINS[kind]:
+        return _PLUGINS[kind][name]
+    if name in _modules(kind):
+        module = importlib.import_module(f"{KINDS[kind][0]}.{name}")
+        return _classes(module, kind)[name]
+    if name in _entry_points(kind):
+        return _entry_points(kind)[name].load()
+    singular = {"strategies": "strategy"}.get(kind, kind[:-1])
+    raise InputError(f"there is no {singular} {nearest(name, names(kind))}")
+
+
+def about(kind: str, name: str) -> str:
+    """Return the first line of a plug-in's docstring."""
+    return (find(kind, name).__doc__ or "").strip().split("\n")[0]
+
+
+def make(kind: str, name: str, arguments: Mapping[str, Any]) -> Any:
+    """Return a plug-in with the given arguments, checked against its fields.
+
+    Raises InputError, one sentence, for an unknown argument or a value of the wrong type.
+    """
+    import typing
+
+    cls = find(kind, name)
+    known = [field.name for field in fields(cls)]
+    for key in arguments:
+        if key not in known:
+            raise InputError(f'"{name}" has no argument {nearest(key, known)}')
+    for field in fields(cls):
+        if field.default is MISSING and field.name not in arguments:
+            raise InputError(f'"{name}" needs the argument "{field.name}"')
+    types = typing.get_type_hints(cls)
+    return cls(**{key: _checked(key, types[key], value) for key, value in arguments.items()})
+
+
+def _checked(key: str, annotation: Any, value: Any) -> Any:
+    """The value as its annotation says, lists as tuples; InputError where the type is another."""
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        return TypeAdapter(annotation).validate_python(_frozen(value), strict=True)
+    except ValidationError as error:
+        said = error.errors()[0]["msg"]
+        raise InputError(f"{key}: {said[:1].lower() + said[1:]}, got {_shown(value)}") from None
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) < 80 else text[:77] + "…"
+
+
+def _frozen(value: Any) -> Any:
+    """Lists become tuples, so that a plug-in is hashable."""
+    return tuple(_frozen(v) for v in value) if isinstance(value, list) else value
+
+
+def load_plugin(path: str | Path) -> None:
+    """Add every plug-in class that a person's own Python file defines; the file is executed.
+
+    Raises InputError where the file is missing or defines none.
+    """
+    path = Path(path).resolve()
+    if not path.is_file():
+        raise InputError(f"there is no plug-in file {path}")
+    module_name = f"hpo_lab_plugin_{path.stem}"
+    spec = importlib.util.spec_from_file_location(module_name, path)
+    if spec is None or spec.loader is None:
+        raise InputError(f"{path} is not a Python file; a plug-in's name ends in .py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module_name] = module
+    spec.loader.exec_module(module)
+    found = {kind: _classes(module, kind) for kind in KINDS}
+    if not any(found.values()):
+        raise InputError(f"{path} defines no landscape, strategy, assumption, measure or figure")
+    for kind, classes in found.items():
+        _PLUGINS[kind].update(classes)
+
+
+@cache
+def _modules(kind: str) -> tuple[str, ...]:
+    package = importlib.import_module(KINDS[kind][0])
+    found = (module.name for module in pkgutil.iter_modules(package.__path__))
+    return tuple(sorted(name for name in found if not name.startswith("_")))
+
+
+@cache
+def _entry_points(kind: str) -> dict[str, Any]:
+    from importlib.metadata import entry_points
+
+    return {point.name: point for point in entry_points(group=f"hpo_lab.{kind}")}
+
+
+def _classes(module: Any, kind: str) -> dict[str, type]:
+    """The plug-in classes that a module itself defines, by their ``name``."""
+    protocol = KINDS[kind][1]
+    return {
+        cls.name: cls  # type: ignore[attr-defined]
+        for cls in vars(module).values()
+        if isinstance(cls, type)
+        and cls.__module__ == module.__name__
+        and protocol in {base.__name__ for base in cls.__mro__[1:]}
+        and isinstance(getattr(cls, "name", None), str)
+        and not cls.__name__.startswith("_")
+    }

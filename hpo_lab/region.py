@@ -1,0 +1,355 @@
+"""Regions: disjoint boxes, and the systems of regions that points are counted in.
+
+Optima in a subspace, images of declared spaces, basins and blind spots all speak ``Region``.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from hpo_lab.errors import InputError
+from hpo_lab.space import (
+    Axis,
+    Bools,
+    Choice,
+    Family,
+    Floats,
+    Integer,
+    Ints,
+    Points,
+    Real,
+    Space,
+    levels,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """All values in [low, high], bounds included."""
+
+    low: float
+    high: float
+
+    def contains(self, values: Floats) -> Bools:
+        """Return which values (n,) lie inside."""
+        return np.asarray((values >= self.low) & (values <= self.high))
+
+
+@dataclass(frozen=True, slots=True)
+class Among:
+    """One of finitely many column values (for a Choice, option indices), in increasing order."""
+
+    values: tuple[float, ...]
+
+    def contains(self, values: Floats) -> Bools:
+        """Return which values (n,) are among these."""
+        return np.isin(values, np.array(self.values))
+
+
+AxisSet = Interval | Among
+
+
+def intersect_sets(a: AxisSet, b: AxisSet) -> AxisSet | None:
+    """Return the common part, or None where there is none.
+
+    >>> intersect_sets(Interval(0, 2), Among((1.0, 3.0)))
+    Among(values=(1.0,))
+    """
+    if isinstance(a, Interval) and isinstance(b, Interval):
+        low, high = max(a.low, b.low), min(a.high, b.high)
+        return Interval(low, high) if low <= high else None
+    if not isinstance(a, Among):
+        return intersect_sets(b, a)
+    kept = tuple(v for v in a.values if b.contains(np.array([v]))[0])
+    return Among(kept) if kept else None
+
+
+def whole_axis(axis: Axis) -> AxisSet:
+    """Return the set of all values of an axis."""
+    if isinstance(axis, Choice):
+        return Among(tuple(float(i) for i in range(len(axis.options))))
+    return Interval(float(axis.low), float(axis.high))
+
+
+def axis_values(axis: Axis, within: AxisSet) -> Floats | None:
+    """Return the values (k,) of a set on an axis, increasing; None where it is a continuum."""
+    if isinstance(within, Among):
+        values = np.array(within.values)
+        return values[axis.contains(values)]
+    if isinstance(axis, Real):
+        return np.array([within.low]) if within.low == within.high else None
+    values = levels(axis)
+    return values[within.contains(values)]
+
+
+def axis_measure(axis: Axis, within: AxisSet) -> float:
+    """Return the share of the axis, in its declared scale, that the set covers.
+
+    >>> axis_measure(Integer("k", 1, 4), Interval(2, 3))
+    0.5
+    """
+    if isinstance(axis, Real) and axis.size > 1:
+        if isinstance(within, Among):
+            return 0.0
+        ends = np.clip([within.low, within.high], axis.low, axis.high)
+        low, high = axis.to_unit(ends)
+        return float(max(high - low, 0.0)) if within.low <= within.high else 0.0
+    values = axis_values(axis, within)
+    return float(_masses(axis, values).sum()) if values is not None else 0.0
+
+
+def _masses(axis: Axis, values: Floats) -> Floats:
+    """The probability (k,) of each value of a finite axis."""
+    if isinstance(axis, Integer) and axis.log:
+        total = math.log((axis.high + 0.5) / (axis.low - 0.5))
+        return np.log((values + 0.5) / (values - 0.5)) / total
+    return np.full(len(values), 1.0 / axis.size)
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A product of sets in one family; axes that are not named are free.
+
+    ``ties`` are groups of axes that must have equal values.
+    """
+
+    family: str
+    sets: tuple[tuple[str, AxisSet], ...] = ()
+    ties: tuple[tuple[str, ...], ...] = ()
+
+    def within(self, axis: str) -> AxisSet | None:
+        """Return the set of an axis, None where the axis is free."""
+        return dict(self.sets).get(axis)
+
+    def full(self, family: Family) -> dict[str, AxisSet]:
+        """Return the set of every axis of the family."""
+        sets = dict(self.sets)
+        return {axis.name: sets.get(axis.name) or whole_axis(axis) for axis in family.axes}
+
+
+Region = tuple[Box, ...]  # disjoint boxes
+
+
+def whole(space: Space) -> Region:
+    """Return the region that is all of the space."""
+    return tuple(Box(family.name) for family in space.families)
+
+
+def contains(space: Space, region: Region, points: Points) -> Bools:
+    """Return which points (n,) of the space lie in the region."""
+    inside = np.zeros(len(points), dtype=bool)
+    for box in region:
+        index = space.index(box.family)
+        rows = np.flatnonzero(points.family == index)
+        column = {axis.name: c for c, axis in space.places(index)}
+        kept = np.ones(len(rows), dtype=bool)
+        for name, within in box.sets:
+            kept &= within.contains(points.values[rows, column[name]])
+        for tie in box.ties:
+            tied = points.values[rows][:, [column[name] for name in tie]]
+            kept &= (tied == tied[:, :1]).all(axis=1)
+        inside[rows] |= kept
+    return inside
+
+
+def measure(space: Space, region: Region) -> float:
+    """Return the mass of the region under the reference measure, exactly.
+
+    >>> space = Space.box(Choice("a", ("x", "y")), Choice("b", ("x", "y")))
+    >>> measure(space, (Box("", ties=(("a", "b"),)),))
+    0.5
+    """
+    return float(sum(_box_measure(space, box) for box in region))
+
+
+def _box_measure(space: Space, box: Box) -> float:
+    index = space.index(box.family)
+    family, sets = space.families[index], box.full(space.families[index])
+    tied = {name for tie in box.ties for name in tie}
+    mass = float(space.weights[index])
+    for axis in family.axes:
+        if axis.name not in tied:
+            mass *= axis_measure(axis, sets[axis.name])
+    for tie in box.ties:
+        mass *= _tie_measure([family.axis(name) for name in tie], [sets[name] for name in tie])
+    return mass
+
+
+def _tie_measure(axes: list[Axis], sets: list[AxisSet]) -> float:
+    """The probability that the axes are equal and inside: Σ over common values of Π masses."""
+    common: AxisSet | None = sets[0]
+    for within in sets[1:]:
+        common = intersect_sets(common, within) if common is not None else None
+    values = axis_values(axes[0], common) if common is not None else np.empty(0)
+    if values is None or any(isinstance(a, Real) and a.size > 1 for a in axes):
+        return 0.0  # a diagonal has no volume
+    for axis in axes[1:]:
+        values = values[axis.contains(values)]
+    return float(np.prod([_masses(axis, values) for axis in axes], axis=0).sum())
+
+
+def intersect(a: Region, b: Region) -> Region:
+    """Return the common part of two regions of one space."""
+    boxes = (_intersect_boxes(x, y) for x in a for y in b if x.family == y.family)
+    return tuple(box for box in boxes if box is not None)
+
+
+def _intersect_boxes(a: Box, b: Box) -> Box | None:
+    sets = dict(a.sets)
+    for name, within in b.sets:
+        if name in sets:
+            common = intersect_sets(sets[name], within)
+            if common is None:
+                return None
+            sets[name] = common
+        else:
+            sets[name] = within
+    return Box(a.family, tuple(sorted(sets.items())), tuple(dict.fromkeys(a.ties + b.ties)))
+
+
+def describe(space: Space, region: Region) -> str:
+    """Return the region in words, in native units.
+
+    >>> space = Space.box(Choice("op", ("gat", "gcn")), Integer("k", 1, 7))
+    >>> describe(space, (Box("", (("op", Among((0.0,))),)),))
+    'op = gat'
+    """
+    return " or ".join(dict.fromkeys(_describe_box(space, box) for box in region)) or "nowhere"
+
+
+def _describe_box(space: Space, box: Box) -> str:
+    family = space.family(box.family)
+    parts = [f"family = {box.family}"] if len(space.families) > 1 and not box.sets else []
+    for name, within in box.sets:
+        axis = family.axis(name)
+        if isinstance(within, Interval):
+            parts.append(f"{within.low:g} ≤ {name} ≤ {within.high:g}")
+        else:
+            options = [str(axis.native(v)) for v in within.values]
+            one_of = "{" + ", ".join(options) + "}"
+            parts.append(f"{name} = {options[0]}" if len(options) == 1 else f"{name} in {one_of}")
+    parts += [" = ".join(tie) for tie in box.ties]
+    return " and ".join(parts) or "everything"
+
+
+class RegionSystem(Protocol):
+    """Regions of a universe, declared before running; every point is labelled at once.
+
+    ``labels(points)`` returns (n, parts) indices into ``regions``, -1 for none: a partition has
+    one part, overlapping systems have one for each partition that they are made of.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def partition(self) -> bool: ...
+    @property
+    def regions(self) -> tuple[Region, ...]: ...
+    def labels(self, points: Points) -> Ints: ...
+
+
+@dataclass(frozen=True)
+class Families:
+    """The families of a space: a partition."""
+
+    space: Space
+    name: str = "families"
+    partition: bool = True
+
+    @property
+    def regions(self) -> tuple[Region, ...]:
+        return tuple((Box(family.name),) for family in self.space.families)
+
+    def labels(self, points: Points) -> Ints:
+        """Return (n, 1)."""
+        return points.family[:, None]
+
+
+@dataclass(frozen=True)
+class Combinations:
+    """Options of ``order`` different Choice axes taken together, wherever the axes are active."""
+
+    space: Space
+    order: int
+    name: str
+
+    @property
+    def partition(self) -> bool:
+        """Only one group of axes, present in every family, splits the space."""
+        return len(self.groups) == 1 and len(self.space.families) == 1
+
+    @property
+    def groups(self) -> list[tuple[str, ...]]:
+        """The groups of axes that occur together in some family."""
+        groups: dict[tuple[str, ...], None] = {}
+        for family in self.space.families:
+            names = [axis.name for axis in family.axes if isinstance(axis, Choice)]
+            groups.update(dict.fromkeys(itertools.combinations(names, self.order)))
+        return list(groups)
+
+    def _sizes(self, group: tuple[str, ...]) -> list[int]:
+        """The number of options of each axis, over all families that have them all."""
+        homes = _homes(self.space, group)
+        return [max(int(family.axis(name).size) for family in homes) for name in group]
+
+    @property
+    def regions(self) -> tuple[Region, ...]:
+        regions: list[Region] = []
+        for group in self.groups:
+            homes = _homes(self.space, group)
+            for options in itertools.product(*[range(k) for k in self._sizes(group)]):
+                sets = tuple((n, Among((float(v),))) for n, v in zip(group, options, strict=True))
+                regions.append(
+                    tuple(
+                        Box(f.name, sets)
+                        for f in homes
+                        if all(v < f.axis(n).size for n, v in zip(group, options, strict=True))
+                    )
+                )
+        return tuple(regions)
+
+    def labels(self, points: Points) -> Ints:
+        """Return (n, groups)."""
+        parts, start = [], 0
+        for group in self.groups:
+            sizes = self._sizes(group)
+            label = np.zeros(len(points))
+            for name, size in zip(group, sizes, strict=True):
+                label = label * size + points.values[:, self.space.columns.index(name)]
+            parts.append(np.where(np.isnan(label), -1, label + start))
+            start += math.prod(sizes)
+        return np.array(parts, dtype=np.int64).reshape(len(parts), len(points)).T
+
+
+def _homes(space: Space, group: Iterable[str]) -> list[Family]:
+    """The families that have all axes of the group as choices."""
+    needed = set(group)
+    return [
+        family
+        for family in space.families
+        if needed <= {axis.name for axis in family.axes if isinstance(axis, Choice)}
+    ]
+
+
+SYSTEMS: Mapping[str, str] = {
+    "families": "which family a point belongs to",
+    "options": "which option an axis has",
+    "pairs": "which two options two axes have together",
+}
+
+
+def region_system(name: str, space: Space) -> RegionSystem:
+    """Return the region system of that name over the space; InputError for an unknown name."""
+    if name == "families":
+        return Families(space)
+    if name in ("options", "pairs"):
+        return Combinations(space, order=1 if name == "options" else 2, name=name)
+    from hpo_lab.errors import nearest
+
+    raise InputError(f"there is no region system {nearest(name, SYSTEMS)}")

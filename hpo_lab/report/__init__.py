@@ -1,0 +1,1 @@
+"""The HTML page that a study is read on."""

@@ -1,0 +1,1 @@
+"""The contracts that every plug-in must pass; import them in the tests of your own."""
