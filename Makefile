@@ -24,7 +24,8 @@ setup: .venv/.installed
 	@touch $@
 
 .venv/.installed: .venv/.pinned pyproject.toml
-	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@# Without the warning that every editable install gives, which asks for nothing.
+	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
 study: setup

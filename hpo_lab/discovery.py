@@ -11,7 +11,7 @@ import importlib.util
 import pkgutil
 import sys
 from collections.abc import Mapping
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, Field, fields
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -51,23 +51,37 @@ def about(kind: str, name: str) -> str:
     return (find(kind, name).__doc__ or "").strip().split("\n")[0]
 
 
-def make(kind: str, name: str, arguments: Mapping[str, Any]) -> Any:
+def make(kind: str, name: str, given: Mapping[str, Any]) -> Any:
     """Return a plug-in with the given arguments, checked against its fields.
 
     Raises InputError, one sentence, for an unknown argument or a value of the wrong type.
     """
-    import typing
-
     cls = find(kind, name)
-    known = [field.name for field in fields(cls)]
-    for key in arguments:
+    known = arguments(cls)
+    for key in given:
         if key not in known:
             raise InputError(f'"{name}" has no argument {nearest(key, known)}')
-    for field in fields(cls):
-        if field.default is MISSING and field.name not in arguments:
-            raise InputError(f'"{name}" needs the argument "{field.name}"')
+    for key, field in _fields(cls).items():
+        if field.default is MISSING and key not in given:
+            raise InputError(f'"{name}" needs the argument "{key}"')
+    names = {key: field.name for key, field in _fields(cls).items()}
+    return cls(**{names[k]: _checked(k, known[k], value) for k, value in given.items()})
+
+
+def arguments(cls: Any) -> dict[str, Any]:
+    """Return the arguments of a plug-in class with their types.
+
+    An argument has the name of its field, or what the field's metadata say:
+    ``field(metadata={"argument": "observe"})``, where a method has that name already.
+    """
+    import typing
+
     types = typing.get_type_hints(cls)
-    return cls(**{key: _checked(key, types[key], value) for key, value in arguments.items()})
+    return {key: types[field.name] for key, field in _fields(cls).items()}
+
+
+def _fields(cls: Any) -> dict[str, Field[Any]]:
+    return {field.metadata.get("argument", field.name): field for field in fields(cls)}
 
 
 def _checked(key: str, annotation: Any, value: Any) -> Any:
@@ -75,7 +89,7 @@ def _checked(key: str, annotation: Any, value: Any) -> Any:
     from pydantic import TypeAdapter, ValidationError
 
     try:
-        return TypeAdapter(annotation).validate_python(_frozen(value), strict=True)
+        return TypeAdapter(annotation).validate_python(frozen(value), strict=True)
     except ValidationError as error:
         said = error.errors()[0]["msg"]
         raise InputError(f"{key}: {said[:1].lower() + said[1:]}, got {_shown(value)}") from None
@@ -86,9 +100,11 @@ def _shown(value: object) -> str:
     return text if len(text) < 80 else text[:77] + "…"
 
 
-def _frozen(value: Any) -> Any:
-    """Lists become tuples, so that a plug-in is hashable."""
-    return tuple(_frozen(v) for v in value) if isinstance(value, list) else value
+def frozen(value: Any) -> Any:
+    """Return lists as tuples and tables as tuples of pairs, so that a plug-in is hashable."""
+    if isinstance(value, dict):
+        return tuple((key, frozen(one)) for key, one in value.items())
+    return tuple(frozen(one) for one in value) if isinstance(value, list | tuple) else value
 
 
 def load_plugin(path: str | Path) -> None:

@@ -1,4 +1,4 @@
-"""Landscapes: objectives over a universe that know their own truth; and problems, seen through a view.
+"""Landscapes: objectives over a universe that know their own truth; problems: seen through a view.
 
 Everything is minimised. *truth* is what regret is counted in, *observed* is what a strategy is
 told; by default they are the same.
@@ -6,6 +6,8 @@ told; by default they are the same.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
@@ -24,7 +26,7 @@ TIES = 9  # observed values are compared after rounding to this many decimals
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Optimum:
-    """An exact optimum: the lowest truth, and a point of the universe that has it (batch of one)."""
+    """An exact optimum: the lowest truth, and a point of the universe that has it (one row)."""
 
     value: float
     point: Points
@@ -83,6 +85,10 @@ class Landscape(Protocol):
         """Return what a strategy is told (n,); noise is keyed by repetition, point, replicate."""
         return self.evaluate(points)
 
+    def __hash__(self) -> int:
+        """Every frozen dataclass has its own; what is derived from a landscape is kept by it."""
+        return object.__hash__(self)
+
     @property
     def stochastic(self) -> bool:
         """Whether observed values depend on the repetition."""
@@ -101,11 +107,11 @@ class Landscape(Protocol):
         return None
 
     def same(self, points: Points) -> Ints | None:
-        """Return (n,) numbers that are equal for points that are the same thing, None if all differ."""
+        """Return numbers (n,), equal for points that are the same thing; None if all differ."""
         return None
 
     def __call__(self, given: Any) -> Any:
-        """Return the truth of an (n, d) array, a list of records or a batch (n,); of one point, a float.
+        """Return the truth (n,) of an array (n, d), records or a batch; of one point, a float.
 
         Raises InputError where a point lies outside the universe.
         """
@@ -156,9 +162,24 @@ class Function(Landscape):
 
 def identity(landscape: Landscape) -> Record:
     """Return what identifies a landscape: name@version and every argument, as plain values."""
-    arguments = {f.name: getattr(landscape, f.name) for f in fields(landscape)}  # type: ignore[arg-type]
-    plain = {k: v.to_dict() if isinstance(v, Space) else v for k, v in arguments.items()}
+    given = {
+        f.metadata.get("argument", f.name): getattr(landscape, f.name)
+        for f in fields(landscape)  # type: ignore[arg-type]
+    }
+    plain = {k: v.to_dict() if isinstance(v, Space) else v for k, v in given.items()}
     return {"landscape": f"{landscape.name}@{landscape.version}", "arguments": plain}
+
+
+def generator(landscape: Landscape, *arguments: Any) -> np.random.Generator:
+    """Return a generator seeded by name@version and the given arguments: never by order or state.
+
+    >>> from hpo_lab.space import Space
+    >>> f = Landscape.of(lambda point: 0.0, Space.box())
+    >>> generator(f, 3, "adjacent").random() == generator(f, 3, "adjacent").random()
+    True
+    """
+    key = json.dumps([f"{landscape.name}@{landscape.version}", *arguments])
+    return np.random.default_rng(int.from_bytes(hashlib.sha256(key.encode()).digest(), "big"))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -188,7 +209,7 @@ def enumeration(landscape: Landscape) -> Enumeration | None:
 
 
 def _lowest_by_enumeration(landscape: Landscape, region: Region) -> Optimum | Bounds:
-    table = enumeration(landscape)  # type: ignore[arg-type]
+    table = enumeration(landscape)
     if table is None:
         return UNKNOWN
     inside = contains(landscape.universe, region, table.points) & ~np.isnan(table.truth)

@@ -194,6 +194,22 @@ def _tie_measure(axes: list[Axis], sets: list[AxisSet]) -> float:
     return float(np.prod([_masses(axis, values) for axis in axes], axis=0).sum())
 
 
+def masses(points: Points) -> Floats:
+    """Return the probability (n,) of each point of a finite space under its reference measure.
+
+    >>> masses(Space.box(Choice("a", ("x", "y")), Integer("k", 1, 5)).enumerate()).sum().round(12)
+    np.float64(1.0)
+    """
+    space = points.space
+    mass = space.weights[points.family]
+    for index in range(len(space.families)):
+        rows = np.flatnonzero(points.family == index)
+        for column, axis in space.places(index):
+            if axis.size > 1:
+                mass[rows] *= _masses(axis, points.values[rows, column])
+    return np.asarray(mass)
+
+
 def intersect(a: Region, b: Region) -> Region:
     """Return the common part of two regions of one space."""
     boxes = (_intersect_boxes(x, y) for x in a for y in b if x.family == y.family)
@@ -245,6 +261,7 @@ class RegionSystem(Protocol):
     one part, overlapping systems have one for each partition that they are made of.
     """
 
+    def __hash__(self) -> int: ...
     @property
     def name(self) -> str: ...
     @property
@@ -335,6 +352,72 @@ def _homes(space: Space, group: Iterable[str]) -> list[Family]:
         for family in space.families
         if needed <= {axis.name for axis in family.axes if isinstance(axis, Choice)}
     ]
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Mixed-radix cells: each family's leading axes, split while at most ``limit`` cells result.
+
+    A choice splits into its options, an integer axis into its values (at most four groups), a
+    real axis into four parts of equal length on its scale. A partition; the axes that come too
+    late to be split are free in every cell.
+    """
+
+    space: Space
+    limit: int
+    name: str = "cells"
+    partition: bool = True
+
+    def _splits(self, family: Family) -> list[tuple[Axis, list[AxisSet]]]:
+        splits: list[tuple[Axis, list[AxisSet]]] = []
+        for axis in family.axes:
+            parts = _parts(axis)
+            if math.prod(len(p) for _, p in splits) * len(parts) > max(self.limit, 1):
+                break
+            splits.append((axis, parts))
+        return splits
+
+    @property
+    def regions(self) -> tuple[Region, ...]:
+        regions: list[Region] = []
+        for family in self.space.families:
+            splits = self._splits(family)
+            for sets in itertools.product(*[parts for _, parts in splits]):
+                named = [(axis.name, s) for (axis, _), s in zip(splits, sets, strict=True)]
+                regions.append((Box(family.name, tuple(named)),))
+        return tuple(regions)
+
+    def labels(self, points: Points) -> Ints:
+        """Return (n, 1)."""
+        labels = np.zeros(len(points), dtype=np.int64)
+        start = 0
+        for index, family in enumerate(self.space.families):
+            rows = np.flatnonzero(points.family == index)
+            column = {axis.name: c for c, axis in self.space.places(index)}
+            label = np.zeros(len(rows), dtype=np.int64)
+            splits = self._splits(family)
+            for axis, parts in splits:
+                values = points.values[rows, column[axis.name]]
+                # the first part that has the value: neighbours share their bound
+                inside = np.stack([part.contains(values) for part in parts])
+                label = label * len(parts) + inside.argmax(axis=0)
+            labels[rows] = start + label
+            start += math.prod(len(parts) for _, parts in splits)
+        return labels[:, None]
+
+
+def _parts(axis: Axis) -> list[AxisSet]:
+    """An axis in parts of (nearly) equal measure."""
+    if isinstance(axis, Choice):
+        return [Among((float(i),)) for i in range(len(axis.options))]
+    if axis.size == 1:
+        return [whole_axis(axis)]
+    edges = axis.from_unit(np.linspace(0, 1, 5))
+    if isinstance(axis, Real):
+        return [Interval(a, b) for a, b in itertools.pairwise(edges.tolist())]
+    starts = np.unique(edges[:-1])
+    ends = np.append(starts[1:] - 1, axis.high)
+    return [Interval(a, b) for a, b in zip(starts.tolist(), ends.tolist(), strict=True)]
 
 
 SYSTEMS: Mapping[str, str] = {

@@ -303,12 +303,15 @@ class Space:
         return names.index(name)
 
     def sample(self, n: int, rng: np.random.Generator) -> Points:
-        """Return n points drawn independently from the reference measure."""
+        """Return n points drawn independently from the reference measure.
+
+        Fewer points from an equal generator are a prefix of more.
+        """
         if len(self.families) == 1:
-            family = np.zeros(n, dtype=np.int64)
-        else:
-            family = rng.choice(len(self.families), size=n, p=self.weights).astype(np.int64)
-        return self.from_unit(family, rng.random((n, self.width)))
+            return self.from_unit(np.zeros(n, dtype=np.int64), rng.random((n, self.width)))
+        draws = rng.random((n, 1 + self.width))  # one row a point, so that a prefix is a prefix
+        family = np.searchsorted(np.cumsum(self.weights)[:-1], draws[:, 0], side="right")
+        return self.from_unit(family.astype(np.int64), draws[:, 1:])
 
     def from_unit(self, family: Ints, unit: Floats) -> Points:
         """Return the points at unit coordinates (n, width) in the families (n,).

@@ -1,0 +1,252 @@
+"""A generational genetic algorithm with elitism, built from DEAP's operators.
+
+Source: J. H. Holland (1975), "Adaptation in Natural and Artificial Systems"; the operators are
+those of F.-A. Fortin et al. (2012), "DEAP: Evolutionary algorithms made easy", Journal of Machine
+Learning Research 13.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from hpo_lab.errors import InputError
+from hpo_lab.optimizer import Search, Strategy
+from hpo_lab.space import Axis, Choice, Floats, Points, Real, Space
+
+_ATTEMPTS = 10  # to make a child differ from its parent; a space may have only one point
+
+
+@dataclass(frozen=True)
+class Evolution(Strategy):
+    """A genetic algorithm: tournaments, uniform crossover, mutation by axis kind, an elite.
+
+    The first generation is ``population`` draws from the reference measure. Each later one keeps
+    the ``elite`` best individuals, with the values that they have, and asks for
+    ``population - elite`` children. One ask is one generation; the last is cut to the budget.
+
+    *Selection.* Parents win tournaments of ``tournament`` individuals. A value that is nan or
+    infinite is a failed trial, worse than every success.
+
+    *Crossover.* With probability ``crossover`` two parents exchange genes, each gene with
+    probability ``exchange``. Parents of different families keep their families and exchange only
+    the axes that both families have, by name and in unit scale.
+
+    *Mutation.* With probability ``mutation`` a child is mutated, ``genes`` of its axes on average
+    (each with probability min(1, genes / axes)). Real axes move by a Gaussian step of ``sigma``,
+    integers and ordered choices by one of max(sigma, one level), both in unit scale; unordered
+    choices draw an option. Steps over a bound are reflected. With probability ``migration`` a
+    mutated child also draws a new family by weight; axes that are new to it are drawn uniformly.
+    A child that equals its first parent is mutated until it differs (ten attempts at most).
+
+    Raises InputError for a setting outside its range.
+
+    >>> from hpo_lab.space import Real
+    >>> space = Space.box(Real("x", -1, 1), Real("y", -1, 1))
+    >>> search = Evolution(population=4).start(space, budget=9, rng=np.random.default_rng(0))
+    >>> for _ in range(4):
+    ...     asked = search.ask()
+    ...     search.tell(asked, (asked.values**2).sum(axis=1))
+    ...     print(len(asked), end=" ")
+    4 3 2 0
+    """
+
+    name: ClassVar[str] = "evolution"
+    version: ClassVar[int] = 1
+    deterministic: ClassVar[bool] = False
+    anytime: ClassVar[bool] = True
+
+    population: int = 10
+    elite: int = 1
+    tournament: int = 3
+    crossover: float = 0.5
+    exchange: float = 0.5
+    mutation: float = 0.9
+    genes: float = 1.0
+    sigma: float = 0.1
+    migration: float = 0.1
+
+    def __post_init__(self) -> None:
+        if self.population < 2:
+            raise InputError(f"population must be at least 2, not {self.population}")
+        if not 0 <= self.elite < self.population:
+            raise InputError(f"elite must be at least 0 and below population, not {self.elite}")
+        if self.tournament < 1:
+            raise InputError(f"tournament must be at least 1, not {self.tournament}")
+        for name in ("crossover", "exchange", "mutation", "migration"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise InputError(f"{name} is a probability in [0, 1], not {getattr(self, name)}")
+        for name in ("genes", "sigma"):
+            if not 0 < getattr(self, name) < np.inf:
+                raise InputError(f"{name} must be positive, not {getattr(self, name)}")
+
+    def start(self, space: Space, budget: int, rng: np.random.Generator) -> Search:
+        """Return a search with a population of its own; ``rng`` seeds it."""
+        return _Search(self, space, budget, rng)
+
+
+class _Individual(list[float]):
+    """Unit coordinates by column (nan where inactive), a family, and a fitness to maximise."""
+
+    family: int
+    fitness: float = -np.inf
+
+    def copy(self) -> _Individual:
+        twin = _Individual(self)
+        twin.family = self.family
+        return twin
+
+    def same(self, other: _Individual) -> bool:
+        """Equal where both are active; inactive coordinates are nan on both sides."""
+        return self.family == other.family and all(
+            a == b or a != a for a, b in zip(self, other, strict=True)
+        )
+
+
+class _Search:
+    def __init__(
+        self, settings: Evolution, space: Space, budget: int, rng: np.random.Generator
+    ) -> None:
+        self.settings, self.space, self.left, self.rng = settings, space, budget, rng
+        self.random = random.Random(int(rng.integers(2**63)))  # noqa: S311 (a search, no secret)
+        self.genome = [_Genes(space.places(i)) for i in range(len(space.families))]
+        self.parents: list[_Individual] = []
+        self.children: list[_Individual] = []
+
+    def ask(self) -> Points:
+        if self.left == 0:
+            return self.space.sample(0, self.rng)
+        self.children = self._breed() if self.parents else self._founders()
+        self.children = self.children[: self.left]
+        self.left -= len(self.children)
+        family = np.array([child.family for child in self.children], dtype=np.int64)
+        unit = np.array(self.children, dtype=float).reshape(len(family), self.space.width)
+        return self.space.from_unit(family, unit)
+
+    def tell(self, points: Points, values: Floats) -> None:
+        units = self.space.to_unit(points).tolist()  # integers and options return to mid-cell
+        fitness = np.where(np.isfinite(values), -values, -np.inf).tolist()
+        born = [_Individual(unit) for unit in units]
+        for child, family, fit in zip(born, points.family.tolist(), fitness, strict=True):
+            child.family, child.fitness = family, fit
+        ranked = sorted(self.parents, key=lambda parent: -parent.fitness)
+        self.parents = ranked[: self.settings.elite] + born
+
+    def _founders(self) -> list[_Individual]:
+        # The rows of one draw, so that a shorter budget sees a prefix.
+        founders = self.space.sample(self.settings.population, self.rng)
+        born = [_Individual(unit) for unit in self.space.to_unit(founders).tolist()]
+        for individual, family in zip(born, founders.family.tolist(), strict=True):
+            individual.family = family
+        return born
+
+    def _breed(self) -> list[_Individual]:
+        from deap import tools
+
+        settings = self.settings
+        wanted = settings.population - settings.elite
+        with _swapped(self.random):
+            pool = tools.selTournament(self.parents, wanted + wanted % 2, settings.tournament)
+            children: list[_Individual] = []
+            for mother, father in zip(pool[::2], pool[1::2], strict=True):
+                children += self._pair(mother, father)
+        return children[:wanted]
+
+    def _pair(self, mother: _Individual, father: _Individual) -> list[_Individual]:
+        """Two children; runs while DEAP's generator is ours."""
+        pair = [mother.copy(), father.copy()]
+        if random.random() < self.settings.crossover:  # noqa: S311
+            self._cross(*pair)
+        for child, parent in zip(pair, (mother, father), strict=True):
+            if random.random() < self.settings.mutation:  # noqa: S311
+                self._mutate(child)
+            for _ in range(_ATTEMPTS):
+                if not child.same(parent):
+                    break
+                self._mutate(child)
+        return pair
+
+    def _cross(self, one: _Individual, other: _Individual) -> None:
+        from deap import tools
+
+        own, foreign = self.genome[one.family].columns, self.genome[other.family].columns
+        shared = own if own is foreign else [c for c in own if c in set(foreign)]
+        mine, theirs = [one[c] for c in shared], [other[c] for c in shared]
+        tools.cxUniform(mine, theirs, self.settings.exchange)
+        for column, gene, exchanged in zip(shared, mine, theirs, strict=True):
+            one[column], other[column] = gene, exchanged
+
+    def _mutate(self, child: _Individual) -> None:
+        if len(self.genome) > 1 and random.random() < self.settings.migration:  # noqa: S311
+            self._migrate(child)
+        genes = self.genome[child.family]
+        if genes.columns:
+            genes.mutate(child, self.settings)
+
+    def _migrate(self, child: _Individual) -> None:
+        """Draw a new family by weight, and the axes that are new to the child."""
+        families = range(len(self.genome))
+        child.family = random.choices(families, self.space.weights.tolist())[0]  # noqa: S311
+        active = set(self.genome[child.family].columns)
+        for column, gene in enumerate(child):
+            if column not in active:
+                child[column] = np.nan
+            elif gene != gene:
+                child[column] = random.random()  # noqa: S311
+
+
+class _Genes:
+    """The columns of one family by the way they mutate: by steps, or by drawing an option."""
+
+    def __init__(self, places: Sequence[tuple[int, Axis]]) -> None:
+        nominal = [isinstance(axis, Choice) and not axis.ordered for _, axis in places]
+        split = list(zip(places, nominal, strict=True))
+        self.columns = [column for column, _ in places]
+        self.steps = [column for (column, _), drawn in split if not drawn]
+        self.draws = [column for (column, _), drawn in split if drawn]
+        self.options = [int(axis.size) for (_, axis), drawn in split if drawn]
+        self.level = [
+            0.0 if isinstance(axis, Real) else 1 / axis.size
+            for (_, axis), drawn in split
+            if not drawn
+        ]
+
+    def mutate(self, child: _Individual, settings: Evolution) -> None:
+        """Mutate in place; runs while DEAP's generator is ours."""
+        from deap import tools
+
+        probability = min(1.0, settings.genes / len(self.columns))
+        steps = [child[c] for c in self.steps]
+        sigma = [max(settings.sigma, level) for level in self.level]
+        tools.mutGaussian(steps, 0.0, sigma, probability)
+        for column, gene in zip(self.steps, steps, strict=True):
+            child[column] = _reflect(gene)
+        draws: list[Any] = [
+            min(int(child[c] * k), k - 1) for c, k in zip(self.draws, self.options, strict=True)
+        ]
+        tools.mutUniformInt(draws, 0, [k - 1 for k in self.options], probability)
+        for column, option, k in zip(self.draws, draws, self.options, strict=True):
+            child[column] = (option + 0.5) / k
+
+
+def _reflect(gene: float) -> float:
+    """Fold a number back into [0, 1] at the bounds, as often as it takes."""
+    folded = gene % 2.0
+    return 2.0 - folded if folded > 1.0 else folded
+
+
+@contextmanager
+def _swapped(own: random.Random) -> Iterator[None]:
+    """Lend ``own`` to DEAP, which draws from Python's global generator, and restore that one."""
+    before = random.getstate()
+    random.setstate(own.getstate())
+    try:
+        yield
+    finally:
+        own.setstate(random.getstate())
+        random.setstate(before)

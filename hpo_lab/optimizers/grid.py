@@ -1,0 +1,173 @@
+"""Grid search: a full factorial over mixed and conditional axes that fits the budget.
+
+Source of the design: R. A. Fisher (1935), "The Design of Experiments", ch. VI (factorial designs).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal, get_args
+
+import numpy as np
+
+from hpo_lab.errors import InputError
+from hpo_lab.optimizer import Search, Strategy
+from hpo_lab.space import Axis, Family, Floats, Ints, Points, Real, Space
+
+Placement = Literal["inclusive", "centred"]
+
+
+@dataclass(frozen=True)
+class Grid(Strategy):
+    """Grid search: in each family a full factorial, as large as the budget allows.
+
+    *Families.* Each gets one evaluation, and the rest is spread in proportion to their weights
+    (largest remainder first; ties to the family listed first). With fewer evaluations than
+    families the heaviest get one each. What a family cannot use goes to the families after it,
+    round and round until none can use it.
+
+    *Levels.* Every axis starts with one level. The axis with the fewest levels gets one more
+    (ties to the axis listed first) as long as the product of the levels fits; a finite axis never
+    gets more levels than it has values.
+
+    *Placement.* On an axis with k levels they lie, in the scale of the axis, at i / (k - 1) with
+    ``inclusive`` (both ends; a single level lies in the middle), or at (i + 1/2) / k with
+    ``centred``. On integers and options the levels are distinct and spread over the list.
+
+    *Remainder.* Evaluations that no larger factorial can use are not spent: the search ends
+    early. Five axes of nine options and a budget of 50 give 3 × 2 × 2 × 2 × 2 = 48 points.
+
+    Points are listed family by family, the last axis fastest. The random generator is ignored.
+
+    >>> from hpo_lab.space import Choice
+    >>> space = Space.box(Real("x", 0, 1), Choice("c", ("a", "b")))
+    >>> search = Grid().start(space, budget=7, rng=np.random.default_rng(0))
+    >>> search.ask().values.tolist()
+    [[0.0, 0.0], [0.0, 1.0], [0.5, 0.0], [0.5, 1.0], [1.0, 0.0], [1.0, 1.0]]
+
+    Raises InputError for a placement that is not one of the two.
+    """
+
+    name: ClassVar[str] = "grid"
+    version: ClassVar[int] = 1
+    deterministic: ClassVar[bool] = True
+    anytime: ClassVar[bool] = False
+
+    placement: Placement = "inclusive"
+
+    def __post_init__(self) -> None:
+        if self.placement not in get_args(Placement):
+            raise InputError(
+                f'the placement of a grid must be "inclusive" or "centred", not {self.placement!r}'
+            )
+
+    def start(self, space: Space, budget: int, rng: np.random.Generator) -> Search:
+        """Return a search that asks for the whole grid in one batch."""
+        return _Search(_grid(space, budget, self.placement))
+
+
+class _Search:
+    def __init__(self, grid: Points) -> None:
+        self.grid = grid
+
+    def ask(self) -> Points:
+        asked, self.grid = self.grid, self.grid[:0]
+        return asked
+
+    def tell(self, points: Points, values: Floats) -> None:
+        pass  # nothing is learned
+
+
+def _grid(space: Space, budget: int, placement: Placement) -> Points:
+    """The whole grid as one batch."""
+    counts = _counts(space, budget)
+    blocks = [
+        _factorial(space, index, counts[index], placement)
+        for index in range(len(space.families))
+        if counts[index] is not None
+    ]
+    return Points.concatenate(blocks)
+
+
+def _counts(space: Space, budget: int) -> list[list[int] | None]:
+    """For each family the number of levels of each axis; None where the budget gives it nothing."""
+    shares = _shares(space.weights, budget)
+    counts: list[list[int] | None] = [None] * len(shares)
+    spent = [0] * len(shares)
+    spare, before = 0, -1
+    while spare != before:  # ends: every further round spends something of what is left over
+        before = spare
+        for index, family in enumerate(space.families):
+            room = shares[index] + spare
+            levels = _levels(family, room)
+            if room > 0 and math.prod(levels) > spent[index]:
+                counts[index], spent[index] = levels, math.prod(levels)
+            shares[index] = spent[index]
+            spare = room - spent[index]
+    return counts
+
+
+def _shares(weights: Floats, budget: int) -> list[int]:
+    """Spread the budget: one each while it lasts, the rest by weight, largest remainder first."""
+    heaviest = np.argsort(-weights, kind="stable")
+    shares = np.zeros(len(weights), dtype=np.int64)
+    shares[heaviest[:budget]] = 1
+    quota = weights * max(budget - len(weights), 0)
+    shares += np.floor(quota).astype(np.int64)
+    missing = budget - int(shares.sum())
+    shares[np.argsort(np.floor(quota) - quota, kind="stable")[:missing]] += 1
+    return [int(share) for share in shares]
+
+
+def _levels(family: Family, room: int) -> list[int]:
+    """The number of levels of each axis, so that their product is at most ``room``."""
+    counts = [1] * len(family.axes)
+    growing = [i for i, axis in enumerate(family.axes) if axis.size > 1]
+    product = 1
+    while growing:
+        fewest = min(growing, key=lambda i: counts[i])
+        larger = product // counts[fewest] * (counts[fewest] + 1)
+        if larger > room:
+            growing.remove(fewest)
+            continue
+        product, counts[fewest] = larger, counts[fewest] + 1
+        if counts[fewest] >= family.axes[fewest].size:
+            growing.remove(fewest)
+    return counts
+
+
+def _factorial(
+    space: Space, family: int, counts: Sequence[int] | None, placement: Placement
+) -> Points:
+    """The product of the axes' levels in one family, the last axis fastest."""
+    places = space.places(family)
+    levels = [
+        _placed(axis, count, placement) for (_, axis), count in zip(places, counts or (), strict=True)
+    ]
+    values = np.full((math.prod(counts or ()), space.width), np.nan)
+    inner = len(values)
+    for (column, _), steps in zip(places, levels, strict=True):  # meshgrid stops at 64 axes
+        inner //= len(steps)
+        values[:, column] = np.resize(np.repeat(steps, inner), len(values))
+    return Points(space, np.full(len(values), family, dtype=np.int64), values)
+
+
+def _placed(axis: Axis, count: int, placement: Placement) -> Floats:
+    """The native values (count,) of an axis's levels."""
+    steps = np.arange(count)
+    if placement == "centred" or count == 1:
+        unit = (steps + 0.5) / count
+    else:
+        unit = steps / (count - 1)
+    values = axis.from_unit(unit)
+    return values if isinstance(axis, Real) else _distinct(axis, values)
+
+
+def _distinct(axis: Axis, values: Floats) -> Floats:
+    """Move rising whole values apart where they coincide (a log scale crowds its low end)."""
+    steps: Ints = np.arange(len(values))
+    risen = np.maximum.accumulate(values - steps) + steps
+    low = axis.from_unit(np.zeros(1))[0]
+    return np.minimum(risen, low + axis.size - len(values) + steps)

@@ -1,0 +1,506 @@
+"""Studies: what a study file says, the arms and runs that follow from it, identities and seeds.
+
+A study file is TOML and holds no code. Every mistake in it becomes one sentence that names the
+file and the key.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from hpo_lab import discovery
+from hpo_lab.assumption import Assumption, View, assume
+from hpo_lab.errors import InputError, nearest
+from hpo_lab.landscape import Landscape, Problem, identity
+from hpo_lab.optimizer import Strategy
+from hpo_lab.region import SYSTEMS
+from hpo_lab.space import Family, Record, Space
+
+SCHEMA = 1
+Weight = Literal["family", "parameters"]
+RESERVED = ("hypotheses", "controls", "noise")
+LARGEST_FILE = 1_000_000  # bytes of a study file that are read at all
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One plug-in as a study names it: what to use, with which arguments, under which label."""
+
+    kind: str
+    use: str
+    arguments: tuple[tuple[str, Any], ...] = ()
+    label: str = ""
+
+    def make(self, **more: Any) -> Any:
+        """Return the plug-in itself; InputError where the arguments do not fit."""
+        return _made(self.kind, self.use, self.arguments + tuple(more.items()))
+
+
+@lru_cache(maxsize=256)
+def _made(kind: str, use: str, arguments: tuple[tuple[str, Any], ...]) -> Any:
+    return discovery.make(kind, use, dict(arguments))
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceSpec:
+    """A declared space as a study names it; ``landscapes`` are the labels that it is used on."""
+
+    label: str
+    assumptions: tuple[Part, ...]
+    landscapes: tuple[str, ...]
+
+
+def reweighted(universe: Space, weight: Weight) -> Space:
+    """Return the universe under a reference measure.
+
+    ``"family"`` leaves the families' weights as the landscape declares them (equal unless it says
+    otherwise); ``"parameters"`` weighs each by its number of axes, at least one.
+    """
+    if weight == "family":
+        return universe
+    weighted = (Family(f.name, f.axes, float(max(len(f.axes), 1))) for f in universe.families)
+    return Space(tuple(weighted))
+
+
+@lru_cache(maxsize=256)
+def _problem(
+    landscape: Part, instance: int | None, assumptions: tuple[Part, ...], weight: Weight
+) -> Problem:
+    made: Landscape = landscape.make(**({} if instance is None else {"instance": instance}))
+    chain: list[Assumption] = [part.make() for part in assumptions]
+    return Problem(made, assume(reweighted(made.universe, weight), chain))
+
+
+def takes(part: Part, argument: str) -> bool:
+    """Return whether a plug-in has an argument of that name."""
+    return argument in discovery.arguments(discovery.find(part.kind, part.use))
+
+
+def seeded(landscape: Part) -> bool:
+    """Return whether the study chooses the landscape's instances."""
+    return takes(landscape, "instance") and "instance" not in dict(landscape.arguments)
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One strategy in one declared space of one landscape, with one budget."""
+
+    landscape: Part
+    space: SpaceSpec
+    strategy: Part
+    budget: int
+    spent: int  # the budget of the runs that it is read from; larger for a prefix
+    weight: Weight
+    entropy: int
+
+    def problem(self, instance: int) -> Problem:
+        """Return the problem of one instance of the landscape."""
+        seed = instance if seeded(self.landscape) else None
+        return _problem(self.landscape, seed, self.space.assumptions, self.weight)
+
+    def run(self, instance: int, repetition: int) -> Run:
+        """Return one run of the arm."""
+        return Run(self, instance, repetition)
+
+
+@lru_cache(maxsize=4096)
+def _arm_digest(arm: Arm, instance: int) -> str:
+    """What identifies the runs of an arm on an instance, but for the repetition."""
+    problem = arm.problem(instance)
+    strategy: Strategy = arm.strategy.make()
+    settings = {f.name: getattr(strategy, f.name) for f in fields(strategy)}  # type: ignore[arg-type]
+    described = {
+        "view": problem.view.to_dict(),
+        "landscape": identity(problem.landscape),
+        "strategy": {"name": f"{strategy.name}@{strategy.version}", "settings": settings},
+        "budget": arm.spent,
+        "entropy": arm.entropy,
+    }
+    return _digest(described)
+
+
+def _digest(described: Record) -> str:
+    text = json.dumps(described, sort_keys=True, ensure_ascii=False, default=_plain)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Space):
+        return value.to_dict()
+    raise TypeError(f"{value!r} cannot identify a run: use plain values as arguments")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One search: an arm, an instance of its landscape, and a repetition.
+
+    Its identity holds all that its trials depend on and nothing else: not names, reasons,
+    questions or versions of libraries.
+    """
+
+    arm: Arm
+    instance: int
+    repetition: int
+
+    @property
+    def identity(self) -> str:
+        """The run's identity, 32 hexadecimal digits."""
+        arm = _arm_digest(self.arm, self.instance)
+        text = f"{arm}/{self.instance}/{self.repetition}"
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+    def generator(self) -> np.random.Generator:
+        """Return the run's own random generator, seeded by its identity."""
+        return np.random.default_rng(np.random.SeedSequence(int(self.identity, 16)))
+
+    @property
+    def title(self) -> str:
+        """The run in words."""
+        arm = self.arm
+        parts = [arm.landscape.label, arm.space.label, arm.strategy.label, f"budget {arm.spent}"]
+        return ", ".join([*parts, f"instance {self.instance}", f"repetition {self.repetition}"])
+
+
+@dataclass(frozen=True)
+class Study:
+    """A validated study. ``Study.read(path)`` makes one."""
+
+    path: Path
+    name: str
+    question: str
+    landscapes: tuple[Part, ...]
+    spaces: tuple[SpaceSpec, ...]
+    strategies: tuple[Part, ...]
+    budgets: tuple[int, ...]
+    instances: int
+    repetitions: int
+    entropy: int
+    weight: Weight
+    systems: tuple[str, ...]
+
+    @staticmethod
+    def read(path: str | Path) -> Study:
+        """Return the study of a file; InputError, one sentence with file and key, if it is bad."""
+        path = Path(path)
+        if path.is_dir():
+            path = path / "study.toml"
+        try:
+            if path.stat().st_size > LARGEST_FILE:
+                raise InputError(f"the file is larger than {LARGEST_FILE:,} bytes")
+            table = tomllib.loads(path.read_text(encoding="utf-8"))
+            return _study(path, table)
+        except FileNotFoundError:
+            raise InputError(f"{path}: there is no such study file") from None
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise InputError(f"{path}: cannot be read as TOML: {_one_line(error)}") from None
+        except RecursionError:
+            raise InputError(f"{path}: the file is nested too deeply") from None
+        except InputError as error:
+            raise InputError(f"{path}: {_one_line(error)}") from None
+
+    def instances_of(self, landscape: Part) -> range:
+        """Return the instances that the study runs of a landscape: one where it has no seed."""
+        return range(1, (self.instances if seeded(landscape) else 1) + 1)
+
+    @cached_property
+    def arms(self) -> tuple[Arm, ...]:
+        """Every arm, in the order of the file: landscapes, spaces, strategies, budgets."""
+        return tuple(self._arms())
+
+    def _arms(self) -> Iterator[Arm]:
+        for landscape, space in itertools.product(self.landscapes, self.spaces):
+            if landscape.label not in space.landscapes:
+                continue
+            for strategy, budget in itertools.product(self.strategies, self.budgets):
+                anytime = discovery.find("strategies", strategy.use).anytime
+                spent = max(self.budgets) if anytime else budget
+                yield Arm(landscape, space, strategy, budget, spent, self.weight, self.entropy)
+
+    def runs_of(self, arm: Arm) -> list[Run]:
+        """Return all runs that an arm consists of, by instance and repetition."""
+        return [
+            arm.run(instance, repetition)
+            for instance in self.instances_of(arm.landscape)
+            for repetition in range(1, self.repetitions + 1)
+        ]
+
+    @cached_property
+    def runs(self) -> dict[str, Run]:
+        """Every run of the study, each once, by its identity."""
+        return {run.identity: run for arm in self.arms for run in self.runs_of(arm)}
+
+    def problem(self, landscape: Part, space: SpaceSpec | None, instance: int) -> Problem:
+        """Return a landscape seen through a declared space (None: the universe)."""
+        spec = space or SpaceSpec("universe", (), ())
+        budget = self.budgets[0]
+        arm = Arm(landscape, spec, Part("", ""), budget, budget, self.weight, self.entropy)
+        return arm.problem(instance)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:500]
+
+
+# --- from the tables of a file to a study ------------------------------------------------------
+
+
+def _study(path: Path, table: Record) -> Study:
+    _known("", table, _TOP, RESERVED)
+    for key in RESERVED:
+        if key in table:
+            raise InputError(f"{key}: not built yet; leave this table out")
+    if table.get("schema") != SCHEMA:
+        raise InputError(f"schema: this version reads schema {SCHEMA}, not {table.get('schema')!r}")
+    runs = _table("runs", table.get("runs", {}), _RUNS)
+    reference = _table("reference", table.get("reference", {}), ("weight",))
+    regions = _table("regions", table.get("regions", {}), ("systems",))
+    universe = _universe(table)
+    landscapes = _landscapes(table, universe)
+    study = Study(
+        path=path,
+        name=_name("name", table.get("name", path.stem)),
+        question=_text("question", table.get("question", "")),
+        landscapes=landscapes,
+        spaces=_spaces(table, landscapes),
+        strategies=_strategies(table),
+        budgets=_budgets(runs.get("budget", 50)),
+        instances=_count("runs.instances", runs.get("instances", 1)),
+        repetitions=_count("runs.repetitions", runs.get("repetitions", 1)),
+        entropy=_count("runs.entropy", runs.get("entropy", 0), least=0),
+        weight=_one_of("reference.weight", reference.get("weight", "family"), _WEIGHTS),
+        systems=_systems(regions.get("systems", list(SYSTEMS))),
+    )
+    return _checked(study)
+
+
+_TOP = (
+    "schema",
+    "name",
+    "question",
+    "landscapes",
+    "universe",
+    "spaces",
+    "strategies",
+    "runs",
+    "reference",
+    "regions",
+)
+_RUNS = ("budget", "instances", "repetitions", "entropy")
+_WEIGHTS = ("family", "parameters")
+
+
+def _checked(study: Study) -> Study:
+    """Refuse what only building the problems can show: spaces that are empty, wrong names."""
+    for landscape in study.landscapes:
+        _within(f"landscapes: {landscape.label}", landscape.make)
+        if study.instances > 1 and "instance" in dict(landscape.arguments):
+            raise InputError(
+                f"landscapes: {landscape.label}: give either instance here or runs.instances"
+            )
+    for strategy in study.strategies:
+        _within(f"strategies: {strategy.label}", strategy.make)
+    for space, landscape in itertools.product(study.spaces, study.landscapes):
+        if landscape.label in space.landscapes:
+            _within(f"spaces.{space.label}", lambda s=space, f=landscape: _view(f, s))
+    return study
+
+
+def _view(landscape: Part, space: SpaceSpec) -> View:
+    made: Landscape = landscape.make()
+    return assume(made.universe, [part.make() for part in space.assumptions])
+
+
+def _within(where: str, action: Any) -> None:
+    """Run an action; an InputError gets the place in the file in front."""
+    try:
+        action()
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None
+
+
+def _known(where: str, table: Mapping[str, Any], *known: Sequence[str]) -> None:
+    names = [name for group in known for name in group]
+    for key in table:
+        if key not in names:
+            place = f"{where}: " if where else ""
+            raise InputError(f"{place}unknown key {nearest(key, names)}")
+
+
+def _table(where: str, value: Any, known: Sequence[str]) -> Record:
+    if not isinstance(value, dict):
+        raise InputError(f"{where}: expected a table, got {_kind(value)}")
+    _known(where, value, known)
+    return value
+
+
+def _kind(value: Any) -> str:
+    names = {"str": "a string", "int": "a whole number", "float": "a number", "list": "a list"}
+    return {**names, "bool": "true or false", "dict": "a table"}.get(type(value).__name__, "a date")
+
+
+def _text(where: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise InputError(f"{where}: expected a string, got {_kind(value)}")
+    return value
+
+
+def _name(where: str, value: Any) -> str:
+    """A name becomes part of a path, so it may not leave its folder."""
+    name = _text(where, value)
+    if not name or name != name.strip(". ") or any(c in name for c in '/\\\0\n\r:*?"<>|'):
+        raise InputError(f"{where}: {name!r} cannot name a folder; use letters, digits, - and _")
+    return name
+
+
+def _count(where: str, value: Any, least: int = 1) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise InputError(f"{where}: expected a whole number, got {_kind(value)}")
+    if not least <= value <= 10**18:
+        raise InputError(f"{where}: must be at least {least}, not {value}")
+    return value
+
+
+def _budgets(value: Any) -> tuple[int, ...]:
+    given = value if isinstance(value, list) else [value]
+    if not given:
+        raise InputError("runs.budget: the list is empty; name at least one budget")
+    return tuple(sorted({_count("runs.budget", one) for one in given}))
+
+
+def _one_of(where: str, value: Any, known: Sequence[str]) -> Any:
+    if _text(where, value) not in known:
+        raise InputError(f"{where}: unknown value {nearest(value, known)}")
+    return value
+
+
+def _systems(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise InputError(f"regions.systems: expected a list, got {_kind(value)}")
+    return tuple(dict.fromkeys(_one_of("regions.systems", one, list(SYSTEMS)) for one in value))
+
+
+def _universe(table: Record) -> Space | None:
+    if "universe" not in table:
+        return None
+    given = _table("universe", table["universe"], ("shared", "families"))
+    for key, value in given.items():
+        if not isinstance(value, dict):
+            raise InputError(f"universe.{key}: expected a table, got {_kind(value)}")
+    spaces: list[Space] = []
+    _within("universe", lambda: spaces.append(Space.from_dict(given)))
+    return spaces[0]
+
+
+def _tables(where: str, value: Any) -> list[Record]:
+    if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
+        raise InputError(f"{where}: expected tables headed [[{where}]], got {_kind(value)}")
+    if not value:
+        raise InputError(f"{where}: there is none; add a [[{where}]] table")
+    return value
+
+
+def _part(kind: str, where: str, table: Record) -> Part:
+    if "use" not in table:
+        raise InputError(f'{where}: the key "use" is missing; it names what to use')
+    use = _text(f"{where}.use", table["use"])
+    _within(f"{where}.use", lambda: discovery.find(kind, use))
+    label = _label(where, table.get("name", use))
+    rest = {key: value for key, value in table.items() if key not in ("use", "name")}
+    known = discovery.arguments(discovery.find(kind, use))
+    _known(f"{where} {label}", rest, list(known))
+    return Part(kind, use, tuple((k, discovery.frozen(v)) for k, v in rest.items()), label)
+
+
+def _label(where: str, value: Any) -> str:
+    text = _text(f"{where}.name", value)
+    if not text.strip() or "\n" in text:
+        raise InputError(f"{where}.name: a name is one line of text")
+    return text
+
+
+def _unique(where: str, labels: Sequence[str]) -> None:
+    for label in labels:
+        if labels.count(label) > 1:
+            raise InputError(f'{where}: two are called "{label}"; give each a name of its own')
+
+
+def _landscapes(table: Record, universe: Space | None) -> tuple[Part, ...]:
+    given = _tables("landscapes", table.get("landscapes", []))
+    parts = [_part("landscapes", "landscapes", one) for one in given]
+    if universe is not None:
+        if not any(takes(part, "space") for part in parts):
+            raise InputError("universe: no landscape of this study takes a universe; leave it out")
+        more = (("space", universe),)
+        parts = [
+            replace(p, arguments=p.arguments + more) if takes(p, "space") else p for p in parts
+        ]
+    expanded = [one for part in parts for one in _expanded(part)]
+    _unique("landscapes", [part.label for part in expanded])
+    return tuple(expanded)
+
+
+def _expanded(part: Part) -> list[Part]:
+    """A list of values where the landscape takes one value makes one landscape each."""
+    types = discovery.arguments(discovery.find(part.kind, part.use))
+    lists = {
+        key: value
+        for key, value in part.arguments
+        if isinstance(value, tuple) and "tuple" not in str(types[key])
+    }
+    if not lists:
+        return [part]
+    expanded = []
+    for values in itertools.product(*lists.values()):
+        chosen = dict(zip(lists, values, strict=True))
+        arguments = tuple((k, chosen.get(k, v)) for k, v in part.arguments)
+        words = [v if isinstance(v, str) else f"{k}={v}" for k, v in chosen.items()]
+        named = part.label != part.use or not all(isinstance(v, str) for v in values)
+        label = " ".join([part.label, *words] if named else words)
+        expanded.append(Part(part.kind, part.use, arguments, label))
+    if not expanded:
+        raise InputError(f"landscapes: {part.label}: the list of values is empty")
+    return expanded
+
+
+def _strategies(table: Record) -> tuple[Part, ...]:
+    given = _tables("strategies", table.get("strategies", []))
+    parts = tuple(_part("strategies", "strategies", one) for one in given)
+    _unique("strategies", [part.label for part in parts])
+    return parts
+
+
+def _spaces(table: Record, landscapes: Sequence[Part]) -> tuple[SpaceSpec, ...]:
+    given = table.get("spaces", {"universe": {}})
+    if not isinstance(given, dict) or not given:
+        raise InputError("spaces: expected tables such as [spaces.universe]")
+    specs = tuple(_space(key, value, landscapes) for key, value in given.items())
+    _unique("spaces", [spec.label for spec in specs])
+    return specs
+
+
+def _space(key: str, value: Any, landscapes: Sequence[Part]) -> SpaceSpec:
+    where = f"spaces.{key}"
+    given = _table(where, value, ("assume", "landscapes", "name"))
+    chain = given.get("assume", [])
+    if not isinstance(chain, list) or not all(isinstance(one, dict) for one in chain):
+        raise InputError(f"{where}.assume: expected a list of tables {{ use = … }}")
+    parts = tuple(_part("assumptions", f"{where}.assume", one) for one in chain)
+    labels = [part.label for part in landscapes]
+    named = given.get("landscapes", labels)
+    if not isinstance(named, list):
+        raise InputError(f"{where}.landscapes: expected a list, got {_kind(named)}")
+    known = [*labels, *dict.fromkeys(part.use for part in landscapes)]
+    for one in named:
+        _one_of(f"{where}.landscapes", one, known)
+    chosen = tuple(p.label for p in landscapes if p.label in named or p.use in named)
+    return SpaceSpec(_label(where, given.get("name", key)), parts, chosen)

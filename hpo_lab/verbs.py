@@ -1,0 +1,341 @@
+"""What can be done with a study, as functions: the command line says the same words."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hpo_lab import discovery
+from hpo_lab.landscape import Landscape, Problem
+from hpo_lab.space import Record
+from hpo_lab.study import Part, Study
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    import pandas as pd
+
+    from hpo_lab.harness import Outcome, Progress
+
+PRICED = ("price",)  # what needs no runs
+
+
+def search(
+    landscape: Landscape, strategy: str, budget: int = 50, seed: int = 0, **settings: Any
+) -> pd.DataFrame:
+    """Run one search of a landscape's whole universe and return its trials, one row each.
+
+    Columns: the family (where there are several) and the axes in native units, ``observed``,
+    ``truth`` and ``state``. Raises InputError for an unknown strategy or setting.
+
+    >>> import landscapes
+    >>> f = landscapes.make("peaks", dimension=2, peaks=5, instance=1)
+    >>> list(search(f, "random", budget=3, seed=1))
+    ['x1', 'x2', 'observed', 'truth', 'state']
+    """
+    import pandas as pd
+
+    from hpo_lab.assumption import View
+    from hpo_lab.harness import execute
+    from hpo_lab.landscape import STATES
+    from hpo_lab.space import Points
+
+    recipe = discovery.make("strategies", strategy, settings)
+    problem = Problem(landscape, View.identity(landscape.universe))
+    trials = execute(problem, recipe, budget, np.random.default_rng(seed))
+    points = Points(landscape.universe, trials.family, trials.values)
+    frame = pd.DataFrame(points.records())
+    frame["observed"], frame["truth"] = trials.observed, trials.truth
+    frame["state"] = [STATES[i] for i in trials.state]
+    return frame
+
+
+def folder_of(study: Study, out: str | Path | None) -> Path:
+    """Return the results folder: the one given, or results/<name>."""
+    return Path(out) if out is not None else Path("results") / study.name
+
+
+def run(
+    study: Study | str | Path,
+    out: str | Path | None = None,
+    *,
+    workers: int | None = None,
+    progress: Progress | None = None,
+    executor: Executor | None = None,
+    plugins: Sequence[str] = (),
+) -> Outcome:
+    """Run what is missing of a study; what is there already is kept. See ``harness.campaign``."""
+    from hpo_lab.harness import campaign
+
+    study = _study(study)
+    return campaign(
+        study,
+        folder_of(study, out),
+        workers=workers or cores(),
+        progress=progress,
+        executor=executor,
+        plugins=plugins,
+    )
+
+
+def cores() -> int:
+    """Return how many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _study(study: Study | str | Path) -> Study:
+    return study if isinstance(study, Study) else Study.read(study)
+
+
+def status(study: Study | str | Path, out: str | Path | None = None) -> Record:
+    """Return how far a study is: runs done, missing and damaged, and runs of other studies."""
+    from hpo_lab.measure import Results
+    from hpo_lab.store import Store
+
+    study = _study(study)
+    folder = folder_of(study, out)
+    results = Results.load(study, folder)
+    there = Store(folder).identities()
+    return {
+        "study": study.name,
+        "folder": str(folder),
+        "runs": len(study.runs),
+        "done": len(study.runs) - len(results.missing),
+        "missing": [one.title for one in results.missing],
+        "damaged": [str(path) for path in results.damaged],
+        "foreign": [identity for identity in there if identity not in study.runs],
+        "hash": results.hash,
+    }
+
+
+def price(study: Study | str | Path) -> Record:
+    """Return what every declared space costs on every landscape; no strategy evaluates anything.
+
+    The optimum and price in the landscape's unit (null where unknown, with bounds), what chance
+    would have charged, random search's expected regret at the study's budgets, the budgets at
+    which random search expects better in the declared space than in the universe, and break-even.
+    """
+    study = _study(study)
+    table = price_table(study)
+    landscapes: dict[str, Record] = {}
+    for row in table.to_dict("records"):
+        own = landscapes.setdefault(
+            str(row["landscape"]),
+            {"landscape": row["landscape"], "unit": row["unit"], "spaces": []},
+        )
+        own["spaces"].append(_price_entry({str(k): v for k, v in row.items()}))
+    found: Record = plain({"study": study.name, "landscapes": list(landscapes.values())})
+    return found
+
+
+def price_table(study: Study) -> pd.DataFrame:
+    """Return the table of the measure ``price``."""
+    from hpo_lab.measure import Results, tabulate
+
+    return tabulate(Results.empty(study), PRICED)["price"]
+
+
+def _price_entry(row: Mapping[str, Any]) -> Record:
+    known = math.isfinite(row["carriers"])
+    return {
+        "space": row["space"],
+        "optimum": row["optimum"],
+        "price": row["price"],
+        "exact": row["exact"],
+        "bounds": [row["low"], row["high"]],
+        "instances": row["instances"],
+        "points": int(row["points"]) if math.isfinite(row["points"]) else None,
+        "carriers": int(row["carriers"]) if known else None,
+        "chance": {"mean": row["chance_mean"], "p": row["chance_p"]} if known else None,
+        "random": {"budgets": row["budgets"], "regret": row["random_regret"]},
+        "wins": row["wins"],
+        "break_even": _even(row["break_even"], row["break_even_status"]),
+        "oracle": {
+            "wins": row["oracle_wins"],
+            "break_even": _even(row["oracle_break_even"], row["oracle_break_even_status"]),
+        },
+    }
+
+
+def _even(value: Any, status: str) -> Record:
+    finite = status == "finite"
+    return {"value": int(value) if finite else None, "status": status}
+
+
+def plain(value: Any) -> Any:
+    """Return a value as JSON knows it: nan and infinities become null."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(one) for one in value]
+    if isinstance(value, np.generic):
+        return plain(value.item())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def report(study: Study | str | Path, out: str | Path | None = None) -> Record:
+    """Write the report of a study into its results folder and return it as plain values.
+
+    ``path`` is the HTML page; beside it stand ``figures/`` (PDF and SVG) and ``tables/`` (CSV and
+    LaTeX). Runs that are missing are named, here and on the page.
+    """
+    from hpo_lab.measure import Results, tabulate
+    from hpo_lab.measures.price import in_words
+    from hpo_lab.report import page
+
+    study = _study(study)
+    folder = folder_of(study, out)
+    results = Results.load(study, folder)
+    tables = tabulate(results)
+    shown = dict(tables)
+    for column in ("wins", "oracle_wins"):
+        shown["price"] = shown["price"].assign(**{column: shown["price"][column].map(in_words)})
+    path = page.write_report(folder, shown, facts(results))
+    return {
+        **plain(summary(results, tables)),
+        "path": str(path),
+        "console": page.console_table(shown),
+    }
+
+
+def facts(results: Any) -> Record:
+    """Return what a report says about a study besides its tables."""
+    study: Study = results.study
+    provenance = {k: v for k, v in results.provenance.items() if k not in ("run", "seconds")}
+    packages = provenance.pop("packages", [])
+    return {
+        "name": study.name,
+        "question": study.question or study.name,
+        "spaces": {
+            space.label: [_sentence(part) for part in space.assumptions] for space in study.spaces
+        },
+        "strategies": {part.label: repr(part.make()) for part in study.strategies},
+        "budget": ", ".join(str(b) for b in study.budgets),
+        "repetitions": study.repetitions,
+        "instances": study.instances,
+        "missing": [run.title for run in results.missing],
+        "mixed": list(results.mixed),
+        "damaged": [str(path) for path in results.damaged],
+        "provenance": {
+            **{key: str(value) for key, value in provenance.items()},
+            "packages": ", ".join(packages),
+        },
+        "hash": results.hash,
+    }
+
+
+def _sentence(part: Part) -> str:
+    """An assumption in words, with its reason."""
+    arguments = dict(part.arguments)
+    reason = arguments.pop("reason", "")
+    said = ", ".join(f"{key} = {_shown(value)}" for key, value in arguments.items())
+    return f"{part.use}: {said}" + (f" ({reason})" if reason else "")
+
+
+def _shown(value: Any) -> str:
+    return ", ".join(str(one) for one in value) if isinstance(value, tuple) else str(value)
+
+
+def summary(results: Any, tables: Mapping[str, pd.DataFrame]) -> Record:
+    """Return the report as plain values: every arm with its regret, coverage, fates and regions."""
+    arms = [_arm(row, tables) for row in tables["arms"].to_dict("records")]
+    return {
+        "study": results.study.name,
+        "hash": results.hash,
+        "missing": [run.title for run in results.missing],
+        "damaged": [str(path) for path in results.damaged],
+        "mixed": list(results.mixed),
+        "arms": arms,
+    }
+
+
+_REGION = [
+    "instance",
+    "system",
+    "region",
+    "measure",
+    "runs_visited",
+    "runs",
+    "expected",
+    "p",
+    "p_adjusted",
+    "bound",
+    "verdict",
+    "costly",
+    "best",
+    "missed",
+]
+
+
+def _arm(row: Mapping[Any, Any], tables: Mapping[str, pd.DataFrame]) -> Record:
+    keys = {key: row[key] for key in ("landscape", "space", "strategy", "budget")}
+    regions = _rows(tables["regions"], keys)
+    coverage = _rows(tables["coverage"], keys)
+    fates = _rows(tables["fates"], keys)
+    visits = regions[regions["system"].isin(("families", "options"))]
+    counts = ["cells", "occupied", "expected_in_space", "expected_in_universe", "excess_emptiness"]
+    return {
+        **keys,
+        "runs": row["runs"],
+        "samples": row["samples"],
+        "statistic": row["statistic"],
+        "success": row["success"],
+        "failures": row["failures"],
+        "incumbent": row["incumbent"],
+        "regret": {
+            "total": row["total"],
+            "space": row["from_space"],
+            "search": row["from_search"],
+            "selection": row["from_selection"],
+        },
+        "signal": {
+            "space": row["from_space"],
+            "floor": row["floor"],
+            "shortfall": row["shortfall"],
+        },
+        "observed": {
+            "total": row["observed_total"],
+            "space": row["observed_from_space"],
+            "search": row["observed_from_search"],
+            "selection": 0.0 if math.isfinite(row["observed_total"]) else math.nan,
+        },
+        "intervals": {"total": _interval(row)},
+        "coverage": {
+            **coverage[[*counts, "distinct", "repeats"]].mean().to_dict(),
+            "visits": visits[
+                ["instance", "system", "region", "share", "first_visit", "last_visit"]
+            ].to_dict("records"),
+        },
+        "fates": fates[["basins", "found", "entered", "missed", "excluded"]].mean().to_dict()
+        if len(fates)
+        else {},
+        "regions": regions[_REGION].to_dict("records"),
+    }
+
+
+def _rows(table: pd.DataFrame, keys: Mapping[str, Any]) -> pd.DataFrame:
+    for key, value in keys.items():
+        table = table[table[key] == value]
+    return table
+
+
+def _interval(row: Mapping[Any, Any]) -> list[float] | None:
+    low, high = row["total_low"], row["total_high"]
+    return [low, high] if math.isfinite(low) else None
+
+
+def catalogue() -> dict[str, list[dict[str, str]]]:
+    """Return every landscape, strategy, assumption, measure and figure, with one line each."""
+    return {
+        kind: [
+            {"name": name, "about": discovery.about(kind, name)} for name in discovery.names(kind)
+        ]
+        for kind in discovery.KINDS
+    }
