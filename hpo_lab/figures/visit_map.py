@@ -75,7 +75,7 @@ class VisitMap(Figure):
             width = _width(shown, widest)
             heights = [count * CELL + 5 for count in rows]
             named = [not alike or place == len(shown) - 1 for place in range(len(shown))]
-            room = sum(heights) + 18 + 16 * sum(named)
+            room = sum(heights) + 19 + 16 * sum(named)
             drawing = style.blank(width, room)
             grid = drawing.subplots(len(shown), 1, squeeze=False, height_ratios=rows)[:, 0]
             drawing.get_layout_engine().set(h_pad=0.02, hspace=0.0)  # type: ignore[union-attr]
@@ -220,12 +220,13 @@ def _name_options(axes: Axes, places: Mapping[tuple[str, str], float], width: fl
     fits = all(style.text_width(axis, 6) < len(xs) * cell for axis, xs in groups.items())
     texts = [option if fits else f"{axis} = {option}" for axis, option in places]
     shown = [style.label(text, 18 if fits else 28, 5.5) for text in texts]
-    axes.set_xticks(list(places.values()), shown, rotation=90, fontsize=5.5)
+    flat = all(style.text_width(text, 5.5) < cell for text in shown)
+    axes.set_xticks(list(places.values()), shown, rotation=0 if flat else 90, fontsize=5.5)
     if fits:
         middles = [sum(xs) / len(xs) for xs in groups.values()]
         above = axes.secondary_xaxis("top")
         above.set_xticks(middles, [style.label(axis, 60, 6) for axis in groups])
-        above.tick_params(length=0, pad=-1)
+        above.tick_params(length=0, pad=0.5)
         above.spines[:].set_visible(False)
     return fits
 

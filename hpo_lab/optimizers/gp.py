@@ -25,6 +25,7 @@ Acquisition = Literal["preset", "EI", "LCB", "PI", "gp_hedge"]
 
 _PRESETS: dict[str, tuple[Acquisition, int]] = {"tuned": ("EI", 1000), "skopt": ("gp_hedge", 10000)}
 _LARGEST = 1e100  # a told value beyond this would overflow when it is squared
+_NEAREST = -3.0  # log10 of the smallest part of the way that a local candidate goes
 _TAIL = 3.0  # robust standard deviations from which on values are drawn in
 
 
@@ -78,6 +79,7 @@ class GP(Strategy):
     initial: int = 10
     acquisition: Acquisition = "preset"
     candidates: int = 0  # 0: the preset's number
+    local: float = 0.5
 
     def __post_init__(self) -> None:
         if self.preset not in _PRESETS:
@@ -89,10 +91,14 @@ class GP(Strategy):
             raise InputError(f"acquisition must be one of {known}, not {self.acquisition!r}")
         if self.candidates < 0:
             raise InputError(f"candidates must be positive, not {self.candidates}")
+        if not 0 <= self.local <= 1:
+            raise InputError(f"local is a share in [0, 1], not {self.local}")
         acquisition, candidates = _PRESETS[self.preset]
         if self.acquisition == "preset":
             object.__setattr__(self, "acquisition", acquisition)
         object.__setattr__(self, "candidates", self.candidates or candidates)
+        if self.preset == "skopt":
+            object.__setattr__(self, "local", 0.0)
 
     def start(self, space: Space, budget: int, rng: np.random.Generator) -> Search:
         """Return a search with a model of its own; imports scikit-optimize."""
@@ -106,7 +112,7 @@ class _Search:
         self.settings, self.space, self.left = settings, space, budget
         self.bridge: _Reference | _Native
         if settings.preset == "tuned":
-            self.bridge = _Reference(space, settings.candidates, rng)
+            self.bridge = _Reference(space, settings, rng)
         else:
             self.bridge = _Native(space)
         seed = int(rng.integers(2**31))
@@ -133,7 +139,7 @@ class _Search:
         known = len(self.optimizer.Xi)
         if known == len(self.rows) or not np.isfinite(self.values).any():
             return
-        targets = self.bridge.targets(_successes(np.array(self.values))).tolist()
+        targets = self.bridge.targets(self.rows, _successes(np.array(self.values))).tolist()
         self.optimizer.yi[:] = targets[:known]  # a new value may move the scale of the old
         self.optimizer.tell(self.rows[known:], targets[known:])
 
@@ -143,12 +149,14 @@ class _Reference:
 
     is_categorical = True  # nothing is to be clipped: candidates are points of the space
 
-    def __init__(self, space: Space, candidates: int, rng: np.random.Generator) -> None:
-        self.space, self.candidates, self.rng = space, candidates, rng
+    def __init__(self, space: Space, settings: GP, rng: np.random.Generator) -> None:
+        self.space, self.candidates, self.rng = space, settings.candidates, rng
+        self.near = round(settings.local * settings.candidates)
+        self.incumbent: Floats | None = None
         self.encoding = Encoding(space)
         self.dimensions = self.transformed_bounds = self.bounds = range(self.encoding.width)
         self.visited: set[bytes] = set()
-        self.all = space.enumerate() if space.size <= candidates else None
+        self.all = space.enumerate() if space.size <= settings.candidates else None
 
     def optimizer(self, settings: GP, seed: int) -> Any:
         from sklearn.gaussian_process import GaussianProcessRegressor
@@ -183,7 +191,8 @@ class _Reference:
     def rows(self, points: Points) -> list[Any]:
         return self.encoding.encode(points).tolist()
 
-    def targets(self, values: Floats) -> Floats:
+    def targets(self, rows: list[Any], values: Floats) -> Floats:
+        self.incumbent = np.array(rows[int(np.argmin(values))])
         return _standardized(values)
 
     def rvs(self, n_samples: int = 1, random_state: object = None) -> list[Any]:
@@ -191,16 +200,30 @@ class _Reference:
 
     def _draw(self, n: int) -> Points:
         """At most n points that were not asked for yet; any n where none is found."""
-        drawn = self.space.sample(self.candidates, self.rng)
-        if self.all is None or n == 1:
-            fresh = self._fresh(drawn)
-            if len(fresh):
-                return fresh[:n]
-        if self.all is not None:
+        if self.all is not None and n > 1:
             fresh = self._fresh(self.all)
             if len(fresh):
-                return fresh[self.rng.permutation(len(fresh))][:n]  # ties fall to no corner
-        return drawn[:n]
+                return fresh[self.rng.permutation(len(fresh))]  # ties fall to no corner
+        drawn = self._sample()
+        fresh = self._fresh(drawn)
+        if len(fresh) == 0 and self.all is not None:
+            fresh = self._fresh(self.all)
+        return (fresh if len(fresh) else drawn)[:n]
+
+    def _sample(self) -> Points:
+        """Draws of the reference measure, then draws near the incumbent."""
+        if self.incumbent is None or self.near == 0:
+            return self.space.sample(self.candidates, self.rng)
+        far = self.space.sample(self.candidates - self.near, self.rng)
+        family = np.full(self.near, int(self.incumbent[0]))
+        goal = self.space.from_unit(family, self.rng.random((self.near, self.space.width)))
+        goals = self.encoding.encode(goal)
+        part = 10.0 ** self.rng.uniform(_NEAREST, 0.0, (self.near, 1))
+        moved = self.incumbent + part * (goals - self.incumbent)
+        renamed = self.rng.random(goals.shape) < 1.0 / self.encoding.width
+        named = np.where(renamed, goals, self.incumbent)
+        near = np.where(self.encoding.nominal, named, moved)
+        return Points.concatenate([far, self.encoding.decode(near)])
 
     def _fresh(self, points: Points) -> Points:
         return points[[bytes(key) not in self.visited for key in points.keys()]]
@@ -260,7 +283,7 @@ class _Native:
             rows.append(row or [0.5])
         return rows
 
-    def targets(self, values: Floats) -> Floats:
+    def targets(self, rows: list[Any], values: Floats) -> Floats:
         return values
 
     def _dimensions(self) -> list[Any]:
