@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,9 +42,9 @@ def mark_partial(drawing: Drawing) -> None:
     """Say on the picture itself that runs are missing, wherever the file may travel."""
     titled = [axes for axes in drawing.axes if axes.get_title() or axes.get_title("left")]
     for axes in titled or drawing.axes[:1]:
-        place = "left" if axes.get_title("left") else "center"
-        artist = axes.title if place == "center" else axes._left_title  # type: ignore[attr-defined]
-        artist.set_text(f"partial: {axes.get_title(place)}")
+        place: Literal["left", "center"] = "left" if axes.get_title("left") else "center"
+        artist = axes._left_title if place == "left" else axes.title  # type: ignore[attr-defined]
+        artist.set_text(f"partial: {axes.get_title(place)}".removesuffix(": "))
 
 
 def save(drawing: Drawing, folder: str | Path, name: str) -> list[Path]:

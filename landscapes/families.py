@@ -202,7 +202,7 @@ def _penalties(axis: Choice, rng: np.random.Generator) -> Floats:
 
 
 def _settled(axis: Axis, unit: Floats) -> Floats:
-    """Unit coordinates of values of the axis, equal to the last bit after the way there and back."""
+    """Unit coordinates that are equal to the last bit after the way to native values and back."""
     for _ in range(8):
         unit = axis.to_unit(axis.from_unit(unit))
     return unit

@@ -20,7 +20,7 @@ HOSTILE = (
     '=HYPERLINK("http://example.org","x")',
     "__init__ 注意 мир \x1b[31m\u202e",
     "a_very_long_name_" * 6,
-    "\"><img src=x onerror=\"document.title='pwned'\">",
+    '"><img src=x onerror="document.title=\'pwned\'">',
     "'}}{{7*7}}{% raw %}",
     "@SUM(A1) ~^ [x] --",
 )
@@ -71,7 +71,7 @@ def facts(**changes: Any) -> dict[str, Any]:
             "universe": [],
             "declared": ['without "gat" in op1, op2, op3 and op4: the team knew convolutions'],
         },
-        "strategies": {name: "default settings" for name in STRATEGIES},
+        "strategies": dict.fromkeys(STRATEGIES, "default settings"),
         "budget": 50,
         "repetitions": 30,
         "instances": 1,
@@ -253,9 +253,7 @@ def _regions(
     return pd.DataFrame(rows)
 
 
-def _coverage(
-    rng: np.random.Generator, arms: Sequence[tuple[str, str, str]]
-) -> pd.DataFrame:
+def _coverage(rng: np.random.Generator, arms: Sequence[tuple[str, str, str]]) -> pd.DataFrame:
     columns = [
         *_ARM,
         "instance",

@@ -23,7 +23,13 @@ EXACT = "random, exact"  # the name under which curves hold random search's clos
 # Okabe & Ito (2008), "Color universal design", without yellow, which is too pale for a line.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("", "o", "s")  # from the eighth strategy on, colours return with a marker
-DASHES: tuple[Any, ...] = ("-", (0, (1, 1)), (0, (5, 1, 1, 1)), (0, (5, 1, 1, 1, 1, 1)), (0, (9, 2)))
+DASHES: tuple[Any, ...] = (
+    "-",
+    (0, (1, 1)),
+    (0, (5, 1, 1, 1)),
+    (0, (5, 1, 1, 1, 1, 1)),
+    (0, (9, 2)),
+)
 
 _STYLE: Mapping[str, Any] = {
     "font.size": 7,
@@ -78,7 +84,8 @@ def styled() -> Iterator[None]:
 
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
-        matplotlib.rcParams.update({**_STYLE, "font.family": list(families())})
+        settings: dict[Any, Any] = {**_STYLE, "font.family": list(families())}
+        matplotlib.rcParams.update(settings)
         yield
 
 

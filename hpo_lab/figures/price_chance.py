@@ -95,9 +95,7 @@ def _draw(axes: Axes, rows: pd.DataFrame, width: float) -> None:
         if not math.isnan(float(row["chance_p"])):
             p = p_value(float(row["chance_p"]))
             text = f"p {p}" if p.startswith("<") else f"p = {p}"
-            axes.text(
-                1.02, y, text, va="center", fontsize=6, transform=axes.get_yaxis_transform()
-            )
+            axes.text(1.02, y, text, va="center", fontsize=6, transform=axes.get_yaxis_transform())
     shown = style.labels(list(rows["label"]), width, 6)
     axes.set_yticks(range(len(rows)), [shown[name] for name in rows["label"]])
     axes.tick_params(axis="y", length=0)
@@ -142,7 +140,7 @@ def _entries(rows: pd.DataFrame) -> Sequence[tuple[str, Any]]:
     if rows["price"].notna().any():
         found.append(("price", Line2D([], [], color=PRICE, markeredgewidth=0, **look)))
     if rows["chance_mean"].notna().any():
-        hollow = {"markerfacecolor": "white", "markeredgewidth": 0.9}
+        hollow: dict[str, Any] = {"markerfacecolor": "white", "markeredgewidth": 0.9}
         found.append(("price by chance, mean", Line2D([], [], color=CHANCE, **look, **hollow)))
     if not rows["exact"].astype(bool).all():
         found.append(("bounds", Patch(color="#CCCCCC")))

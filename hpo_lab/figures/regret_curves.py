@@ -175,7 +175,7 @@ def _draw(axes: Axes, panel: _Panel, looks: _Looks, banded: bool) -> None:
         axes.plot(x, rows["centre"], markevery=every, drawstyle="steps-post", **look)
         if banded and rows["low"].notna().any():
             low, high = rows["low"].to_numpy(float), rows["high"].to_numpy(float)
-            kind = {"step": "post", "linewidth": 0, "alpha": 0.13}
+            kind: dict[str, Any] = {"step": "post", "linewidth": 0, "alpha": 0.13}
             axes.fill_between(x, low, high, color=look["color"], **kind)
     last = float(panel.rows["evaluation"].max())
     if last > 200:

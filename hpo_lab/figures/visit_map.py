@@ -78,7 +78,8 @@ class VisitMap(Figure):
             room = sum(heights) + 19 + 16 * sum(named)
             drawing = style.blank(width, room)
             grid = drawing.subplots(len(shown), 1, squeeze=False, height_ratios=rows)[:, 0]
-            drawing.get_layout_engine().set(h_pad=0.02, hspace=0.0)  # type: ignore[union-attr]
+            layout: Any = drawing.get_layout_engine()
+            layout.set(h_pad=0.02, hspace=0.0)
             for axes, panel, names, tell in zip(grid, shown, columns, named, strict=True):
                 _draw(axes, panel, names, tell, width)
             _colour_bar(drawing, list(grid), width == style.DOUBLE)
@@ -126,7 +127,7 @@ def _majority(verdicts: Sequence[str]) -> str:
 
 def _columns(cells: pd.DataFrame) -> tuple[list[tuple[str, str]], list[str]]:
     """The (axis, option) columns that fit, whole axes first, and the names of those that do not."""
-    every = [(str(a), str(o)) for a, o in dict.fromkeys(zip(cells["axis"], cells["option"]))]
+    every = list(dict.fromkeys(_pairs(cells)))
     axes = dict.fromkeys(axis for axis, _ in every)
     groups = [[column for column in every if column[0] == axis] for axis in axes]
     shown: list[tuple[str, str]] = []
@@ -135,6 +136,10 @@ def _columns(cells: pd.DataFrame) -> tuple[list[tuple[str, str]], list[str]]:
             shown += group
     shown = shown or groups[0][:COLUMNS]
     return shown, [f"{axis} = {option}" for axis, option in every if (axis, option) not in shown]
+
+
+def _pairs(cells: pd.DataFrame) -> list[tuple[str, str]]:
+    return [(str(a), str(o)) for a, o in zip(cells["axis"], cells["option"], strict=True)]
 
 
 def _palette() -> Colormap:
@@ -148,7 +153,7 @@ def _draw(
 ) -> None:
     strategies = style.distinct(panel.cells, "strategy")
     places = _places(names)
-    cells = panel.cells[[(a, o) in places for a, o in zip(panel.cells.axis, panel.cells.option)]]
+    cells = panel.cells[[pair in places for pair in _pairs(panel.cells)]]
     for _, cell in cells.iterrows():
         x = places[str(cell["axis"]), str(cell["option"])]
         _cell(axes, x, strategies.index(str(cell["strategy"])), cell)
@@ -197,7 +202,7 @@ def _cell(axes: Axes, x: float, y: int, cell: pd.Series[Any]) -> None:
         edge = {"c": ink} if symbol == "x" else {"facecolors": fill, "edgecolors": ink}
         axes.scatter([x], [y], s=6, marker=symbol, linewidths=0.8, zorder=3, **edge)  # type: ignore[arg-type]
     if bool(cell["costly"]):
-        frame = {"fc": "none", "ec": "black", "lw": 1.1, "zorder": 4}
+        frame: dict[str, Any] = {"fc": "none", "ec": "black", "lw": 1.1, "zorder": 4}
         axes.add_patch(Rectangle((x - 0.45, y - 0.45), 0.9, 0.9, **frame))
 
 
@@ -209,7 +214,7 @@ def _level(share: float, measure: float) -> float:
 
 
 def _name_options(axes: Axes, places: Mapping[tuple[str, str], float], width: float) -> bool:
-    """Options below their columns; their axes above (then True) where the names fit, else within."""
+    """Options below their columns, their axes above (then True) or, for want of room, within."""
     if not places:
         axes.set_xticks([])
         return False
@@ -236,9 +241,9 @@ def _colour_bar(drawing: Drawing, grid: Sequence[Axes], wide: bool) -> None:
     from matplotlib.colors import Normalize
 
     scale = ScalarMappable(Normalize(-SPAN, SPAN), _palette())
-    look = {"location": "bottom", "aspect": 45, "pad": 0.01, "fraction": 0.03}
+    look: dict[str, Any] = {"location": "bottom", "aspect": 45, "pad": 0.01, "fraction": 0.03}
     bar = drawing.colorbar(scale, ax=list(grid), shrink=0.6 if wide else 0.95, **look)
-    bar.outline.set_linewidth(0.3)  # type: ignore[operator]
+    bar.outline.set_linewidth(0.3)
     words = {-3: "1/8×", -2: "1/4×", -1: "1/2×", 0: "as uniform", 1: "2×", 2: "4×", 3: "8×"}
     shown = {level: word for level, word in words.items() if wide or level % 3 == 0}
     bar.set_ticks(list(shown), labels=list(shown.values()))

@@ -51,8 +51,11 @@ class Encoding:
         options are one.
         """
         labels: list[object] = ["family" if len(self.space.families) > 1 else None]
-        labels += [axis.options if _is_nominal(axis) else place for place in self.places
-                   for axis in [place[1]]]
+        labels += [
+            axis.options if _is_nominal(axis) else place
+            for place in self.places
+            for axis in [place[1]]
+        ]
         order = {label: i for i, label in enumerate(dict.fromkeys(x for x in labels if x))}
         return tuple(order.get(label, -1) for label in labels)
 

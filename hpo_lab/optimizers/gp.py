@@ -40,15 +40,19 @@ class GP(Strategy):
     maximum likelihood from one start. One length scale each for the family, for every real axis,
     integer axis and ordered choice (in unit scale), and for every set of unordered choices with
     the same options (one-hot). Axes of different families share a coordinate only if they are
-    equal; where a family lacks an axis its coordinate is constant. Candidates are draws from the
-    space's reference measure that were not asked for yet; a space with no more points than
-    ``candidates`` is listed instead. A point is repeated only when neither finds a new one. Values
-    are standardized by median and interquartile range, drawn in logarithmically beyond 3 standard
-    deviations, and standardized again.
+    equal; where a family lacks an axis its coordinate is constant. Values are standardized by
+    median and interquartile range, drawn in logarithmically beyond 3 standard deviations, and
+    standardized again.
+
+    Candidates are draws from the space's reference measure. A share ``local`` of them stays in
+    the incumbent's family and goes only a part of the way from the incumbent to its draw: numbers
+    a fraction between 1/1000 and 1 (log-uniform), each unordered choice with probability
+    1 / (1 + axes). Points that were asked for before are dropped, and a space with no more points
+    than ``candidates`` is listed instead; a point is repeated only when no new one is found.
 
     *preset "skopt"*. scikit-optimize's own defaults: one length scale a column (Hamming distance
     where all axes are unordered choices), two restarts, 10,000 candidates refined by L-BFGS,
-    gp_hedge. Ordered choices are integers and the family is one more categorical dimension; the
+    gp_hedge; no local candidates. Ordered choices are integers and the family is one more categorical dimension; the
     model does not see the axes that a family lacks. On one family it asks for exactly the points
     of a bare ``skopt.Optimizer``.
 
@@ -67,7 +71,7 @@ class GP(Strategy):
     >>> len(asked), len(search.ask()), len(search.ask())
     (3, 1, 0)
     >>> GP(preset="skopt")
-    GP(preset='skopt', initial=10, acquisition='gp_hedge', candidates=10000)
+    GP(preset='skopt', initial=10, acquisition='gp_hedge', candidates=10000, local=0.0)
     """
 
     name: ClassVar[str] = "gp"
@@ -79,7 +83,7 @@ class GP(Strategy):
     initial: int = 10
     acquisition: Acquisition = "preset"
     candidates: int = 0  # 0: the preset's number
-    local: float = 0.5
+    local: float = 0.5  # preset skopt has none
 
     def __post_init__(self) -> None:
         if self.preset not in _PRESETS:
@@ -93,10 +97,15 @@ class GP(Strategy):
             raise InputError(f"candidates must be positive, not {self.candidates}")
         if not 0 <= self.local <= 1:
             raise InputError(f"local is a share in [0, 1], not {self.local}")
+        self._resolve()
+
+    def _resolve(self) -> None:
+        """Replace what stands for a preset's setting by that setting."""
         acquisition, candidates = _PRESETS[self.preset]
         if self.acquisition == "preset":
             object.__setattr__(self, "acquisition", acquisition)
-        object.__setattr__(self, "candidates", self.candidates or candidates)
+        if self.candidates == 0:
+            object.__setattr__(self, "candidates", candidates)
         if self.preset == "skopt":
             object.__setattr__(self, "local", 0.0)
 
@@ -200,15 +209,15 @@ class _Reference:
 
     def _draw(self, n: int) -> Points:
         """At most n points that were not asked for yet; any n where none is found."""
-        if self.all is not None and n > 1:
-            fresh = self._fresh(self.all)
-            if len(fresh):
-                return fresh[self.rng.permutation(len(fresh))]  # ties fall to no corner
         drawn = self._sample()
-        fresh = self._fresh(drawn)
-        if len(fresh) == 0 and self.all is not None:
-            fresh = self._fresh(self.all)
-        return (fresh if len(fresh) else drawn)[:n]
+        sources = [drawn] if self.all is None else [drawn, self.all] if n == 1 else [self.all]
+        for source in sources:  # a single point follows the measure, candidates are all there is
+            fresh = self._fresh(source)
+            if len(fresh) and source is self.all:
+                fresh = fresh[self.rng.permutation(len(fresh))]  # ties fall to no corner
+            if len(fresh):
+                return fresh[:n]
+        return drawn[:n]
 
     def _sample(self) -> Points:
         """Draws of the reference measure, then draws near the incumbent."""

@@ -144,7 +144,8 @@ def _factorial(
     """The product of the axes' levels in one family, the last axis fastest."""
     places = space.places(family)
     levels = [
-        _placed(axis, count, placement) for (_, axis), count in zip(places, counts or (), strict=True)
+        _placed(axis, count, placement)
+        for (_, axis), count in zip(places, counts or (), strict=True)
     ]
     values = np.full((math.prod(counts or ()), space.width), np.nan)
     inner = len(values)

@@ -188,7 +188,7 @@ def _check_basins(landscape: Landscape, minima: Minima, view: View, lifted: Poin
 
 
 def random_view(universe: Space, rng: np.random.Generator) -> View:
-    """Return a declared space at random: families, ranges, grids, fixed values, options and ties."""
+    """Return a random declared space: families, ranges, grids, fixed values, options and ties."""
     names = [family.name for family in universe.families]
     kept = [name for name in names if rng.random() < 0.7] or names[:1]
     edits: dict[tuple[str, str], Edit] = {}

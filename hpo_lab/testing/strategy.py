@@ -65,9 +65,7 @@ def check_settings(strategy: Strategy) -> None:
     assert repr(twin) == repr(strategy), told + "equal strategies must look alike"
 
 
-def trace(
-    strategy: Strategy, space: Space, budget: int, seed: int, landscape: Landscape
-) -> Points:
+def trace(strategy: Strategy, space: Space, budget: int, seed: int, landscape: Landscape) -> Points:
     """Return the points (n,) that a run asks for, n ≤ budget; AssertionError if they don't fit."""
     search = strategy.start(space, budget, np.random.default_rng(seed))
     batches = [space.sample(0, np.random.default_rng(0))]

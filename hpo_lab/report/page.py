@@ -1,0 +1,238 @@
+"""The report: one HTML page that opens offline, and its figures and tables as files."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hpo_lab import discovery
+from hpo_lab.errors import InputError
+from hpo_lab.figure import encoded, mark_partial, publish, save
+from hpo_lab.report.words import counted, plain
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from hpo_lab.figure import Figure
+    from hpo_lab.report.views import View
+
+ORDER = ("price_chance", "regret_curves", "regret_split", "visit_map")
+LARGE = 1_000_000  # a picture with more bytes of SVG than these is shown as PNG
+RUNLESS = {"price"}  # tables that no run goes into: a missing run does not touch them
+BANNERED = 50  # texts in a banner; the rest are counted
+
+TERMS = (
+    (
+        "Total regret",
+        "how far the truth of the result lies above the universe’s optimum. It is the sum of "
+        "three parts, none below zero: total = space + search + selection.",
+    ),
+    (
+        "Space regret (price)",
+        "how far the declared space’s optimum lies above the universe’s. No strategy and no "
+        "budget can get rid of it.",
+    ),
+    ("Search regret", "how far the best evaluated point lies above the declared space’s optimum."),
+    (
+        "Selection regret",
+        "what is lost by choosing the result by what was observed instead of by the truth.",
+    ),
+    (
+        "Floor and shortfall",
+        "the same total split otherwise: floor is the truth of the point with the best observed "
+        "value in the whole space, above the space’s optimum; shortfall, which may be negative, "
+        "is how far the result lies above that point.",
+    ),
+    ("Excluded", "the region is not in the declared space."),
+    (
+        "Never seen",
+        "no run visited it, and uniform search with the same budget would have; the bound says "
+        "how often a run might still visit it.",
+    ),
+    (
+        "Neglected",
+        "visited in fewer runs than uniform search would, and in less than half as many even at "
+        "the upper bound.",
+    ),
+    ("No evidence", "neither of these could be shown. It does not mean visited."),
+    ("Untestable", "too small a region for this budget and this number of runs."),
+    ("Never, by construction", "a deterministic strategy does not go there; there is no p-value."),
+    (
+        "Costly",
+        "something better than the strategy’s mean result lay in the region. These come first: "
+        "emptiness where nothing was to be found is no loss.",
+    ),
+    (
+        "Found, entered, missed, excluded",
+        "a basin’s fate: its minimum was reached within the tolerance; it was visited, but only "
+        "above that; it was never visited; its minimum is not in the declared space.",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure on the page: its picture as a data URI, and what is said under it."""
+
+    name: str
+    uri: str
+    caption: str
+    partial: bool
+    narrow: bool
+
+
+def write_report(
+    folder: str | Path, tables: Mapping[str, pd.DataFrame], facts: Mapping[str, Any]
+) -> Path:
+    """Write report.html, figures/ (PDF, SVG) and tables/ (CSV, LaTeX) into a folder.
+
+    ``tables`` are tidy tables by name; ``facts`` holds name, question, spaces, strategies, budget,
+    repetitions, instances, missing, mixed, damaged, provenance and hash. Returns the page's path.
+    Everything that comes from files is shown as text and never run. Raises InputError where one
+    of the two folders is a link to somewhere else.
+    """
+    from hpo_lab.report.summary import lead
+    from hpo_lab.report.views import views
+
+    folder = Path(folder)
+    for name in ("figures", "tables"):
+        _own_folder(folder / name)
+    shown = views(tables)
+    _write_tables(folder / "tables", tables, shown)
+    pictures = [
+        picture
+        for figure in _figures()
+        if (picture := _picture(figure, tables, folder / "figures", bool(facts["missing"])))
+    ]
+    page = _render(
+        facts=_readable(facts),
+        title=plain(facts.get("question") or facts["name"]),
+        lead=lead(tables, facts["spaces"]),
+        banners=_banners(facts),
+        views=shown,
+        pictures=pictures,
+        terms=TERMS,
+        setting=_setting(facts),
+        partial=bool(facts["missing"]),
+    )
+    path = folder / "report.html"
+    publish(path, page.encode("utf-8"))
+    return path
+
+
+def _own_folder(path: Path) -> None:
+    """A real folder: a link in somebody's results must not lead our writing elsewhere."""
+    if path.is_symlink():
+        raise InputError(f"{path} is a link; remove it, and the report will make its own folder")
+    path.mkdir(parents=True, exist_ok=True)
+
+
+def _write_tables(
+    folder: Path, tables: Mapping[str, pd.DataFrame], shown: Mapping[str, View]
+) -> None:
+    from hpo_lab.report.export import csv, tex
+
+    for name, table in tables.items():
+        publish(folder / f"{_file_name(name)}.csv", csv(table).encode("utf-8"))
+    for name, view in shown.items():
+        publish(folder / f"{_file_name(name)}.tex", tex(view).encode("utf-8"))
+
+
+def _file_name(name: str) -> str:
+    """A table's or figure's name as a file name that stays in its folder."""
+    return "".join(c if c.isascii() and (c.isalnum() or c in "_-") else "_" for c in name)[:80]
+
+
+def _figures() -> Iterable[Figure]:
+    """Every figure that can be found, ours first and in the order of the page."""
+    names = discovery.names("figures")
+    order = [name for name in ORDER if name in names]
+    for name in [*order, *(name for name in names if name not in order)]:
+        figure: Figure = discovery.make("figures", name, {})
+        yield figure
+
+
+def _picture(
+    figure: Figure, tables: Mapping[str, pd.DataFrame], folder: Path, missing: bool
+) -> Picture | None:
+    """Draw a figure, write its files, and embed it; None where it has nothing to show."""
+    if any(name not in tables or tables[name].empty for name in figure.tables):
+        return None
+    drawing = figure(tables)
+    if drawing is None:
+        return None
+    partial = missing and not set(figure.tables) <= RUNLESS
+    if partial:
+        mark_partial(drawing)
+    name = _file_name(figure.name)
+    save(drawing, folder, name)
+    vector = (folder / f"{name}.svg").read_bytes()
+    kind, content = "svg+xml", vector
+    if len(vector) > LARGE:
+        kind, content = "png", encoded(drawing, "png")
+    uri = f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+    narrow = drawing.get_size_inches()[0] < 4
+    return Picture(name, uri, plain(figure.caption(tables)), partial, bool(narrow))
+
+
+def _banners(facts: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
+    """What a reader has to know before the numbers: (sentence, particulars)."""
+    known = (
+        ("missing", "{} missing: this report is partial, and so is every figure marked so."),
+        ("damaged", "{} damaged and set aside; nothing in them was used."),
+        ("mixed", "The runs were not made alike: {} where their provenance differs."),
+    )
+    nouns = {"missing": "run", "damaged": "file", "mixed": "point"}
+    found = []
+    for key, sentence in known:
+        texts = [plain(text) for text in facts.get(key, ())]
+        if texts:
+            verb = "" if key == "mixed" else " is" if len(texts) == 1 else " are"
+            rest = len(texts) - BANNERED
+            shown = texts[:BANNERED] + ([f"and {rest} more"] if rest > 0 else [])
+            found.append((sentence.format(counted(len(texts), nouns[key]) + verb), shown))
+    return found
+
+
+def _setting(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """How the study was run, in a few words each."""
+    budget = facts["budget"]
+    budgets = budget if isinstance(budget, list | tuple) else [budget]
+    runs = counted(int(facts["repetitions"]), "repetition")
+    return [
+        ("Budget", " and ".join(counted(int(b), "evaluation") for b in budgets) + " a run"),
+        ("Runs", f"{runs} on {counted(int(facts['instances']), 'instance')} of each landscape"),
+    ]
+
+
+def _readable(value: Any) -> Any:
+    """Facts with every text on one line in which nothing is invisible."""
+    if isinstance(value, Mapping):
+        return {plain(key): _readable(item) for key, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_readable(item) for item in value]
+    return plain(value)
+
+
+def _render(**content: Any) -> str:
+    """Fill the template; every value is escaped, and no script or foreign style may run."""
+    from jinja2 import Environment, StrictUndefined
+
+    here = Path(__file__).parent
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    environment.lstrip_blocks = True
+    template = environment.from_string((here / "template.html").read_text(encoding="utf-8"))
+    css = (here / "style.css").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
+    policy = f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; "
+    from markupsafe import Markup
+
+    return template.render(
+        css=Markup(css),  # noqa: S704 # our own file, and its hash is in the policy
+        policy=policy + "form-action 'none'",
+        **content,
+    )
