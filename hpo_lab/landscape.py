@@ -50,8 +50,8 @@ class Minima:
 
     ``points`` (m,) with truth ``values`` (m,), best first; ``labels(points)`` gives (n,) basin
     indices, -1 for none; ``lowest(region)`` gives (m,) the lowest truth inside both the basin and
-    the region, inf where they do not meet; ``masses`` (m,) are the basins' shares of the
-    reference measure, None where they are unknown.
+    the region, inf where they do not meet and nan where it is not known; ``masses`` (m,) are the
+    basins' shares of the reference measure, None where they are unknown.
     """
 
     points: Points

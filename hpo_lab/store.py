@@ -6,11 +6,14 @@ that is there is done. Nothing in a result file is ever executed.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import platform
+import re
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -23,7 +26,10 @@ from hpo_lab.errors import InputError
 from hpo_lab.space import Floats, Ints, Record
 
 FORMAT = 1  # of the files; a newer one is refused by name
+MOST_TRIALS = 10_000_000  # in one run; a file that claims more is not one of ours
+STALE = 3600.0  # seconds after which a draft is nobody's; writing one takes far less
 _KEY = b"hpo_lab"  # the entry of the Parquet metadata that holds ours
+_IDENTITY = re.compile("[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,7 +53,11 @@ class Trials:
         return len(self.family)
 
     def content(self) -> str:
-        """Return a hash of what happened; equal whenever the trials are."""
+        """Return a hash of what happened; equal whenever the trials are.
+
+        The messages are left out: what a landscape says when it raises may hold an address or a
+        time, which differ from one execution to the next.
+        """
         digest = hashlib.sha256()
         for array in (self.family, self.batch, self.state):
             digest.update(np.ascontiguousarray(array, dtype="<i8").tobytes())
@@ -55,7 +65,6 @@ class Trials:
             plain = np.ascontiguousarray(floats, dtype="<f8") + 0.0
             plain[np.isnan(plain)] = np.nan  # one bit pattern
             digest.update(repr(plain.shape).encode() + plain.tobytes())
-        digest.update(json.dumps(self.messages).encode())
         return digest.hexdigest()
 
 
@@ -115,7 +124,8 @@ class Store:
 
     def identities(self) -> list[str]:
         """Return the identities of all runs in the folder, sorted."""
-        return sorted(path.stem for path in self.runs.glob("*.parquet"))
+        names = (path.stem for path in self.runs.glob("*.parquet"))
+        return sorted(name for name in names if _IDENTITY.fullmatch(name))
 
     def write(self, identity: str, trials: Trials, about: Record) -> None:
         """Publish a run: all of it or nothing, whatever happens in between.
@@ -123,7 +133,7 @@ class Store:
         ``about`` is what a person may want to know of the run; it identifies nothing.
         """
         self.runs.mkdir(parents=True, exist_ok=True)
-        draft = self.runs / f".{identity}.{os.getpid()}.tmp"
+        draft = self.runs / f".{identity}.{_host()}.{os.getpid()}.tmp"
         try:
             with draft.open("wb") as file:
                 _write_parquet(file, identity, trials, about)
@@ -134,7 +144,10 @@ class Store:
             draft.unlink(missing_ok=True)
 
     def read(self, identity: str) -> Stored:
-        """Return a run; Damaged where it does not match its checksum, Newer for a later format."""
+        """Return a run; Damaged where it does not match its checksum, Newer for a later format.
+
+        An OSError that is not the file's fault (no permission, too many open files) is passed on.
+        """
         return _read_parquet(self.path(identity), identity)
 
     def read_all(self, identities: Iterable[str]) -> Iterator[Stored | Path]:
@@ -145,21 +158,36 @@ class Store:
                     yield self.read(identity)
                 except Damaged:
                     yield self.set_aside(identity)
+                except FileNotFoundError:
+                    continue  # another process has just set it aside
 
     def set_aside(self, identity: str) -> Path:
         """Move a damaged run out of the way, so that it is run again, and return where to."""
         aside = self.folder / "damaged"
         aside.mkdir(exist_ok=True)
         target = aside / self.path(identity).name
-        self.path(identity).replace(target)
+        with contextlib.suppress(FileNotFoundError):  # another process has done it already
+            self.path(identity).replace(target)
         return target
 
     def sweep(self) -> None:
-        """Remove the drafts that dead processes left behind."""
+        """Remove the drafts that dead processes left behind, and no living one's."""
         for draft in self.runs.glob(".*.tmp"):
-            pid = draft.name.split(".")[-2]
-            if not (pid.isdigit() and _alive(int(pid))):
-                draft.unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                if _abandoned(draft):
+                    draft.unlink()
+
+
+def _host() -> str:
+    """The machine's name as part of a draft's: process numbers mean nothing on another one."""
+    return re.sub("[^A-Za-z0-9-]", "-", platform.node()) or "-"
+
+
+def _abandoned(draft: Path) -> bool:
+    """Whether the process that began a draft is dead, or has had far more time than it needs."""
+    *_, host, pid, _ = draft.name.split(".")
+    dead = host == _host() and pid.isdigit() and not _alive(int(pid))
+    return dead or time.time() - draft.lstat().st_mtime > STALE
 
 
 def _alive(pid: int) -> bool:
@@ -195,7 +223,7 @@ def _write_parquet(file: Any, identity: str, trials: Trials, about: Record) -> N
     pq.write_table(
         table,
         file,
-        compression="zstd",
+        compression="none",  # so that no file is larger in memory than it is on the disk
         use_dictionary=False,
         write_statistics=False,
         write_page_checksum=True,
@@ -209,43 +237,67 @@ def _sealed(head: Record) -> Record:
 
 
 def _read_parquet(path: Path, identity: str) -> Stored:
-    import pyarrow.parquet as pq
-
     try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            head = json.loads(file.metadata.metadata[_KEY])
-            _check_head(path, head, identity)
-            table = file.read()
-            names = [n for n in table.column_names if n.startswith("x")]
-            arrays = {n: table.column(n).to_numpy() for n in table.column_names}
+        head, trials = _parsed(path, identity)
     except Newer:
         raise
+    except OSError as error:
+        if error.errno is not None:  # the system's, not the Parquet reader's
+            raise
+        raise Damaged(f"{path}: {error}") from error
     except Exception as error:  # whatever a broken file makes the reader say
         raise Damaged(f"{path}: {error}") from error
+    return Stored(identity, trials, head["content"], head["provenance"])
+
+
+def _parsed(path: Path, identity: str) -> tuple[Record, Trials]:
+    import pyarrow.parquet as pq
+
+    with path.open("rb") as source, pq.ParquetFile(source, page_checksum_verification=True) as file:
+        head = json.loads(file.metadata.metadata[_KEY])
+        _check_head(path, head, identity)
+        _check_size(file.metadata, path.stat().st_size)
+        table = file.read()
+    arrays = {name: table.column(name).to_numpy() for name in table.column_names}
+    places = [arrays[name] for name in table.column_names if name.startswith("x")]
     trials = Trials(
         family=arrays["family"].astype(np.int64),
-        values=np.stack([arrays[n] for n in names], axis=1) if names else np.empty((len(table), 0)),
+        values=np.stack(places, axis=1) if places else np.empty((len(table), 0)),
         batch=arrays["batch"].astype(np.int64),
         observed=arrays["observed"],
         truth=arrays["truth"],
         state=arrays["state"].astype(np.int64),
-        messages=tuple(head["messages"]),
+        messages=tuple(str(message) for message in head["messages"]),
     )
     if trials.content() != head["content"]:
-        raise Damaged(f"{path}: the trials do not match their checksum")
-    return Stored(identity, trials, head["content"], head["provenance"])
+        raise ValueError("the trials do not match their checksum")
+    return head, trials
 
 
 def _check_head(path: Path, head: Record, identity: str) -> None:
-    if isinstance(head.get("format"), int) and head["format"] > FORMAT:
+    """The seal is checked first, in every format, so that a damaged format is not a newer one."""
+    if head != _sealed(head):
+        raise ValueError("the head does not match its seal")
+    if head["format"] > FORMAT:
         raise Newer(
             f"{path} has format {head['format']} and this version reads up to {FORMAT}; "
             "install a newer hpo_lab"
         )
-    if head != _sealed(head):
-        raise ValueError("the head does not match its seal")
     if head["identity"] != identity:
         raise ValueError("the file holds another run than its name says")
+
+
+def _check_size(metadata: Any, size: int) -> None:
+    """Refuse, before anything is read, what would take far more memory than the file has bytes."""
+    groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
+    chunks = [group.column(i) for group in groups for i in range(group.num_columns)]
+    if {chunk.compression for chunk in chunks} - {"UNCOMPRESSED"}:
+        raise ValueError("the file is compressed, which results never are")
+    if {code for chunk in chunks for code in chunk.encodings} - {"PLAIN", "RLE"}:
+        raise ValueError("the file is encoded as results never are")
+    rows = sum(group.num_rows for group in groups)
+    if rows != metadata.num_rows or not 0 <= rows <= min(MOST_TRIALS, size):
+        raise ValueError(f"the file claims {metadata.num_rows} trials")
 
 
 def results_hash(contents: dict[str, str]) -> str:

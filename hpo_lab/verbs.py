@@ -188,7 +188,7 @@ def report(study: Study | str | Path, out: str | Path | None = None) -> Record:
     """
     from hpo_lab.measure import Results, tabulate
     from hpo_lab.measures.price import in_words
-    from hpo_lab.report import page
+    from hpo_lab.report import console, page
 
     study = _study(study)
     folder = folder_of(study, out)
@@ -201,7 +201,7 @@ def report(study: Study | str | Path, out: str | Path | None = None) -> Record:
     return {
         **plain(summary(results, tables)),
         "path": str(path),
-        "console": page.console_table(shown),
+        "console": console.console_table(shown),
     }
 
 

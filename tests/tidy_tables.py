@@ -222,8 +222,9 @@ def _regions(
             if strategy == strategies[0] and verdict == "never seen":
                 verdict = "never, by construction"
             flagged = verdict in ("never seen", "neglected")
-            best = 11.0 + float(rng.gamma(2, 0.4))
-            costly = (flagged and rng.random() < 0.2) or (excluded and prices[landscape] > 0.5)
+            bare = 11.0 + list(prices).index(landscape)  # the universe's optimum
+            best = bare if excluded and len(parts) == 1 else bare + 1 + float(rng.gamma(2, 0.4))
+            costly = flagged and rng.random() < 0.2
             rows.append(
                 {
                     "landscape": landscape,
@@ -244,7 +245,7 @@ def _regions(
                     "verdict": verdict,
                     "costly": bool(costly),
                     "best": best,
-                    "missed": float(rng.gamma(2, 0.2)) if costly else 0.0,
+                    "missed": float(rng.gamma(2, 0.2)) if costly or excluded else 0.0,
                     "share": 0.0 if excluded else share,
                     "first_visit": np.nan if share == 0 else 4.0,
                     "last_visit": np.nan if share == 0 else 47.0,
@@ -285,5 +286,7 @@ def _benefit(
         net = float(rng.normal(0, 0.5))
         alone = strategy == strategies[0]
         wide = np.nan if alone else 0.4
-        rows.append((landscape, space, strategy, net, net - wide, net + wide, 30))
-    return pd.DataFrame(rows, columns=[*_ARM, "net", "low", "high", "runs"])
+        rows.append(
+            (landscape, space, strategy, "pp of test error", net, net - wide, net + wide, 30)
+        )
+    return pd.DataFrame(rows, columns=[*_ARM, "unit", "net", "low", "high", "runs"])

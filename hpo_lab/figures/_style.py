@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from hpo_lab.report.words import listed, plain, shortened
+from hpo_lab.figures._words import listed, plain, shortened
 
 if TYPE_CHECKING:
     import pandas as pd

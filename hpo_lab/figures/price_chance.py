@@ -11,7 +11,7 @@ import pandas as pd
 
 from hpo_lab.figure import Figure
 from hpo_lab.figures import _style as style
-from hpo_lab.report.words import number, p_value
+from hpo_lab.figures._words import number, p_value
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -41,7 +41,7 @@ class RegretCurves(Figure):
     def caption(self, tables: Mapping[str, pd.DataFrame]) -> str:
         """Return what is shown, which statistic, and which landscapes were left out."""
         shown, missing = self._panels(tables)
-        rows = tables["curves"]
+        rows, budget = style.longest(tables["curves"])
         text = "Total regret of the incumbent over evaluations"
         text += " (median of the runs where some had no success yet, mean elsewhere)" * bool(
             (rows["statistic"] == "median").any()
@@ -56,14 +56,14 @@ class RegretCurves(Figure):
         if style.EXACT in set(rows["strategy"]):
             text += " Thin and dashed: random search's exact expectation."
         what = "panels (landscape × space)" if _by_space(rows) else "landscapes"
-        return text + style.left_out([p.landscape for p in shown], missing, what)
+        return text + budget + style.left_out([p.landscape for p in shown], missing, what)
 
     def __call__(self, tables: Mapping[str, pd.DataFrame]) -> Drawing | None:
         """Return the picture, None without curves."""
         shown, _ = self._panels(tables)
         if not shown:
             return None
-        rows = tables["curves"]
+        rows, _ = style.longest(tables["curves"])
         looks = _Looks(
             style.distinct(rows, "strategy"), style.distinct(rows, "space"), _by_space(rows)
         )
@@ -82,7 +82,7 @@ class RegretCurves(Figure):
             return style.finished(drawing)
 
     def _panels(self, tables: Mapping[str, pd.DataFrame]) -> tuple[list[_Panel], list[str]]:
-        rows = tables["curves"]
+        rows, _ = style.longest(tables["curves"])
         rows = rows[np.isfinite(rows["centre"].to_numpy(float))]
         spaces = style.distinct(rows, "space") if _by_space(rows) else [None]
         found = []

@@ -12,7 +12,7 @@ import pandas as pd
 
 from hpo_lab.figure import Figure
 from hpo_lab.figures import _style as style
-from hpo_lab.report.words import listed
+from hpo_lab.figures._words import listed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,6 +31,20 @@ class _Panel(NamedTuple):
     landscape: str
     space: str
     cells: pd.DataFrame  # one row a (strategy, axis, option)
+
+
+def unreachable(rows: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> pd.Series[float]:
+    """How much better than the declared space's optimum the best of each excluded region is.
+
+    0 where the region is not excluded or holds nothing better, nan where the optimum is unknown.
+    ``rows`` are rows of the table "regions"; the optima are taken from the table "price".
+    """
+    price = tables.get("price", pd.DataFrame(columns=["landscape", "space", "optimum"]))
+    optima = price.set_index(["landscape", "space"])["optimum"].to_dict()
+    keys = zip(rows["landscape"], rows["space"], strict=True)
+    optimum = pd.Series([optima.get(key, math.nan) for key in keys], rows.index, dtype=float)
+    better = (optimum - rows["best"]).clip(lower=0.0).mask(lambda gap: gap <= 1e-9, 0.0)
+    return better.where(rows["verdict"] == "excluded", 0.0)
 
 
 @dataclass(frozen=True)
@@ -52,7 +66,8 @@ class VisitMap(Figure):
             "How often each option was evaluated, relative to uniform search in the declared "
             "space: white is as uniform, orange more, purple less. A mark is a verdict over "
             "all runs; no mark means no evidence, or too few runs to test, not “visited”. "
-            "Framed: costly, something better than the incumbent lay there."
+            "Framed: costly, something better than the incumbents lay there (where excluded: "
+            "better than anything in the space)."
         )
         if "instance" in tables["regions"] and tables["regions"]["instance"].nunique() > 1:
             text += " Shares are means over instances; a mark stands where most instances have it."
@@ -89,6 +104,7 @@ class VisitMap(Figure):
     def _panels(self, tables: Mapping[str, pd.DataFrame]) -> tuple[list[_Panel], list[_Panel]]:
         rows, _ = style.longest(tables["regions"])
         rows = rows[rows["system"] == "options"]
+        rows = rows.assign(costly=rows["costly"].astype(bool) | unreachable(rows, tables).gt(0))
         found = []
         for landscape in style.by_price(tables, style.distinct(rows, "landscape")):
             part = rows[rows["landscape"] == landscape]

@@ -11,7 +11,7 @@ from hpo_lab.landscape import Optimum
 from hpo_lab.measure import ArmResult, Measure, Results
 from hpo_lab.measures.price import random_curve
 from hpo_lab.measures.regret import split
-from hpo_lab.space import Floats
+from hpo_lab.space import Bools, Floats
 from hpo_lab.statistics import MINIMUM_REPETITIONS, bootstrap_means
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def _curve(arm: ArmResult) -> pd.DataFrame:
 
     regret = np.concatenate([split(cell)[0] for cell in arm.cells])  # (runs, budget)
     success = np.concatenate([np.isfinite(cell.incumbent_truth) for cell in arm.cells])
-    whole = success.all(axis=0)
+    whole: Bools = np.asarray(success.all(axis=0))
     with np.errstate(invalid="ignore"):
         centre = np.where(whole, regret.mean(axis=0), np.median(regret, axis=0))
     low, high = _band(arm, regret, whole)
@@ -63,7 +63,7 @@ def _curve(arm: ArmResult) -> pd.DataFrame:
     )
 
 
-def _band(arm: ArmResult, regret: Floats, whole: np.ndarray) -> tuple[Floats, Floats]:
+def _band(arm: ArmResult, regret: Floats, whole: Bools) -> tuple[Floats, Floats]:
     nothing = np.full(regret.shape[1], np.nan)
     sizes = {len(cell.repetitions) for cell in arm.cells}
     if arm.deterministic or len(sizes) > 1 or min(sizes) < MINIMUM_REPETITIONS:

@@ -10,6 +10,7 @@ inactive values can never tell two points apart.
 from __future__ import annotations
 
 from functools import cached_property
+from typing import TypeGuard
 
 import numpy as np
 
@@ -51,11 +52,8 @@ class Encoding:
         options are one.
         """
         labels: list[object] = ["family" if len(self.space.families) > 1 else None]
-        labels += [
-            axis.options if _is_nominal(axis) else place
-            for place in self.places
-            for axis in [place[1]]
-        ]
+        for column, axis in self.places:
+            labels.append(axis.options if _is_nominal(axis) else (column, axis))
         order = {label: i for i, label in enumerate(dict.fromkeys(x for x in labels if x))}
         return tuple(order.get(label, -1) for label in labels)
 
@@ -81,5 +79,5 @@ class Encoding:
         return self.space.from_unit(family, unit)
 
 
-def _is_nominal(axis: Axis) -> bool:
+def _is_nominal(axis: Axis) -> TypeGuard[Choice]:
     return isinstance(axis, Choice) and not axis.ordered

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,7 @@ class GroupedMatern(Kernel):  # type: ignore[misc]  # scikit-learn comes without
     @property
     def theta(self) -> Floats:
         """The logarithms of amplitude, length scales and noise."""
-        return np.log(np.array([self.amplitude, *self.lengths, self.noise]))
+        return np.array([math.log(v) for v in (self.amplitude, *self.lengths, self.noise)])
 
     @theta.setter
     def theta(self, theta: Floats) -> None:
@@ -54,7 +55,7 @@ class GroupedMatern(Kernel):  # type: ignore[misc]  # scikit-learn comes without
     def bounds(self) -> Floats:
         """The bounds (n_dims, 2) of ``theta``."""
         limits = [AMPLITUDE_BOUNDS, *[LENGTH_BOUNDS] * len(self.lengths), NOISE_BOUNDS]
-        return np.log(np.array(limits))
+        return np.asarray(np.log(limits))
 
     def _check_bounds_params(self) -> None:
         pass  # a length scale at its bound is an axis without influence, not a failure
@@ -83,14 +84,17 @@ class GroupedMatern(Kernel):  # type: ignore[misc]  # scikit-learn comes without
 
     def _parts(self, X: Floats) -> Floats:
         """The squared distances (G, n, n) in each group; they outlive a change of theta."""
-        known = getattr(self, "_known", None)
+        known: tuple[Floats, Floats] | None = getattr(self, "_known", None)
         if known is None or known[0] is not X:
-            parts = np.zeros((len(self.lengths), len(X), len(X)))
-            for column, (name, group) in enumerate(zip(self.nominal, self.groups, strict=True)):
-                if group >= 0:
-                    parts[group] += _column_distance(X[:, column], X[:, column], name)
-            known = self._known = (X, parts)
+            known = self._known = (X, self._measured(X))
         return known[1]
+
+    def _measured(self, X: Floats) -> Floats:
+        parts = np.zeros((len(self.lengths), len(X), len(X)))
+        for column, (name, group) in enumerate(zip(self.nominal, self.groups, strict=True)):
+            if group >= 0:
+                parts[group] += _column_distance(X[:, column], X[:, column], name)
+        return parts
 
     def _squared(self, X: Floats, Y: Floats) -> Floats:
         """The scaled squared distances (n, m) over all groups."""
@@ -100,12 +104,12 @@ class GroupedMatern(Kernel):  # type: ignore[misc]  # scikit-learn comes without
         total = cdist(X[:, number] * scales[number], Y[:, number] * scales[number], "sqeuclidean")
         for column in np.flatnonzero(nominal & (groups >= 0)):
             total += scales[column] ** 2 * _column_distance(X[:, column], Y[:, column], True)
-        return total
+        return np.asarray(total)
 
 
 def _column_distance(x: Floats, y: Floats, nominal: bool) -> Floats:
     if nominal:
-        return 2.0 * (x[:, None] != y)
+        return np.asarray(2.0 * (x[:, None] != y))
     return np.asarray((x[:, None] - y) ** 2)
 
 

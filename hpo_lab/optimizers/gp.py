@@ -52,9 +52,9 @@ class GP(Strategy):
 
     *preset "skopt"*. scikit-optimize's own defaults: one length scale a column (Hamming distance
     where all axes are unordered choices), two restarts, 10,000 candidates refined by L-BFGS,
-    gp_hedge; no local candidates. Ordered choices are integers and the family is one more categorical dimension; the
-    model does not see the axes that a family lacks. On one family it asks for exactly the points
-    of a bare ``skopt.Optimizer``.
+    gp_hedge; no local candidates. Ordered choices are integers and the family is one more
+    categorical dimension; the model does not see the axes that a family lacks. On one family it
+    asks for exactly the points of a bare ``skopt.Optimizer``.
 
     Both: a value that is nan or infinite is a failed trial and is told as the worst success so
     far; until there is a success, points are drawn at random. Values beyond ±1e100 are told as
@@ -194,11 +194,11 @@ class _Reference:
     def points(self, row: Any) -> Points:
         """The point of one row; from now on it is visited."""
         points = self.encoding.decode(np.array([row]))
-        self.visited.update(map(bytes, points.keys()))
+        self.visited |= {bytes(key) for key in points.keys()}  # noqa: SIM118 (not a mapping)
         return points
 
     def rows(self, points: Points) -> list[Any]:
-        return self.encoding.encode(points).tolist()
+        return list(self.encoding.encode(points).tolist())
 
     def targets(self, rows: list[Any], values: Floats) -> Floats:
         self.incumbent = np.array(rows[int(np.argmin(values))])
@@ -235,13 +235,14 @@ class _Reference:
         return Points.concatenate([far, self.encoding.decode(near)])
 
     def _fresh(self, points: Points) -> Points:
-        return points[[bytes(key) not in self.visited for key in points.keys()]]
+        keys = points.keys()
+        return points[[bytes(key) not in self.visited for key in keys]]
 
     def transform(self, rows: list[Any]) -> Floats:
         return np.array(rows, dtype=float).reshape(-1, self.encoding.width)
 
     def inverse_transform(self, table: Floats) -> list[Any]:
-        return np.asarray(table).tolist()
+        return list(table.tolist())
 
     def distance(self, one: Any, other: Any) -> float:
         return float(one != other)

@@ -171,4 +171,4 @@ def _distinct(axis: Axis, values: Floats) -> Floats:
     steps: Ints = np.arange(len(values))
     risen = np.maximum.accumulate(values - steps) + steps
     low = axis.from_unit(np.zeros(1))[0]
-    return np.minimum(risen, low + axis.size - len(values) + steps)
+    return np.asarray(np.minimum(risen, low + axis.size - len(values) + steps))

@@ -8,8 +8,8 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from hpo_lab.figures._words import MISSING, decimals, number, plain, shortened
 from hpo_lab.report.summary import lead
-from hpo_lab.report.words import MISSING, decimals, number, plain, shortened
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hpo_lab.report.words import plain
+from hpo_lab.figures._words import plain
 
 if TYPE_CHECKING:
     import pandas as pd

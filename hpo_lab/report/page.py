@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from hpo_lab import discovery
 from hpo_lab.errors import InputError
 from hpo_lab.figure import encoded, mark_partial, publish, save
-from hpo_lab.report.words import counted, plain
+from hpo_lab.figures._words import counted, plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -201,10 +201,10 @@ def _banners(facts: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
 def _setting(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
     """How the study was run, in a few words each."""
     budget = facts["budget"]
-    budgets = budget if isinstance(budget, list | tuple) else [budget]
+    budgets = ", ".join(map(str, budget)) if isinstance(budget, list | tuple) else budget
     runs = counted(int(facts["repetitions"]), "repetition")
     return [
-        ("Budget", " and ".join(counted(int(b), "evaluation") for b in budgets) + " a run"),
+        ("Budget", f"{plain(budgets)} evaluations a run"),
         ("Runs", f"{runs} on {counted(int(facts['instances']), 'instance')} of each landscape"),
     ]
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from hpo_lab.report.words import counted, decimals, in_unit, listed, number, plain
+from hpo_lab.figures._style import longest
+from hpo_lab.figures._words import counted, decimals, in_unit, listed, number, plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -141,6 +142,7 @@ def _benefit(benefit: pd.DataFrame | None, space: str, arms: pd.DataFrame | None
     """Whether the smaller space gave lower regret at this budget nevertheless."""
     if benefit is None or arms is None or benefit.empty:
         return ""
+    benefit, _ = longest(benefit)
     rows = benefit[(benefit["space"] == space) & benefit["net"].notna()]
     if rows.empty:
         return ""

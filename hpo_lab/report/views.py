@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from hpo_lab.report.words import (
+from hpo_lab.figures._words import (
     MISSING,
     decimals,
     interval,
@@ -111,14 +111,13 @@ def arms(tables: Tables) -> View | None:
     rows = _table(tables, "arms")
     if rows is None:
         return None
-    budgets = rows["budget"].nunique() > 1
     places = decimals(rows.loc[rows["total"].map(math.isfinite), "total"])
     parts = ("space", "search", "selection")
     columns = {
         "Landscape": _texts(rows["landscape"]),
         "Space": _texts(rows["space"]),
         "Strategy": _texts(rows["strategy"]),
-        **({"Budget #": _counts(rows["budget"])} if budgets else {}),
+        **_varying(rows),
         "Total regret #": [_total(row, places) for _, row in rows.iterrows()],
         "95 % interval #": [
             interval(float(a), float(b), places) or ("n = 1" if n == 1 else MISSING)
@@ -151,47 +150,47 @@ def benefit(tables: Tables) -> View | None:
         "Landscape": _texts(rows["landscape"]),
         "Space": _texts(rows["space"]),
         "Strategy": _texts(rows["strategy"]),
+        **_varying(rows),
         "Net benefit #": _fixed(rows["net"], places),
         "95 % interval #": [
             interval(float(a), float(b), places) or MISSING
             for a, b in zip(rows["low"], rows["high"], strict=True)
         ],
         "Pairs of runs #": _counts(rows["runs"]),
+        **_units(rows),
     }
     note = (
         "Total regret in the universe minus total regret in the declared space, in paired runs: "
         "above zero, the declared space gave the better result at this budget, its price included."
     )
-    return _view("benefit", "Net benefit at this budget", columns, note)
+    return _view("benefit", "Net benefit at this budget" + _common(rows), columns, note)
 
 
 def excluded(tables: Tables) -> View | None:
-    """Costly regions that the declared space leaves out: nobody could have gone there."""
+    """Regions left out that hold something better than everything in the declared space."""
+    from hpo_lab.figures.visit_map import unreachable
+
     rows = _table(tables, "regions")
     if rows is None:
         return None
-    mine = rows[(rows["verdict"] == "excluded") & rows["costly"].astype(bool)]
-    mine = mine[mine["system"] != "pairs"]  # they follow from the options that they hold
+    rows = rows[rows["system"] != "pairs"]  # they follow from the options that they hold
+    rows = rows.assign(better=unreachable(rows, tables))
     keys = ["landscape", "space", "region"]
-    mine = mine.groupby(keys, sort=False, as_index=False).agg(
-        best=("best", "min"), least=("missed", "min"), most=("missed", "max")
-    )
-    mine = mine.sort_values("most", ascending=False, kind="stable")
+    found = rows[rows["better"] > 0].groupby(keys, sort=False, as_index=False)
+    mine = found[["best", "better"]].mean()  # every strategy has the same; instances may differ
+    mine = mine.sort_values("better", ascending=False, kind="stable")
     if mine.empty:
         return None
-    places = decimals(mine["most"])
     columns = {
         "Landscape": _texts(mine["landscape"]),
         "Space": _texts(mine["space"]),
         "Region": _texts(mine["region"]),
         "Best there #": numbers(list(mine["best"]), 4),
-        "Better than the strategies’ means by #": [
-            _span(low, high, places) for low, high in zip(mine["least"], mine["most"], strict=True)
-        ],
+        "Better than the space by #": numbers(list(mine["better"])),
     }
     note = (
-        "The declared space leaves these regions out, and something better than what a strategy "
-        "found lay there. The space is to blame, not the strategy. Pairs that hold such an option "
+        "The declared space leaves these regions out, and the best of them is better than "
+        "everything in it. The space is to blame, not a strategy. Pairs that hold such an option "
         "are in regions.csv."
     )
     return _view("excluded", "Costly, and excluded by the space", columns, note, source="regions")
@@ -213,7 +212,7 @@ def blind_spots(tables: Tables) -> View | None:
         "Landscape": _texts(mine["landscape"]),
         "Space": _texts(mine["space"]),
         "Strategy": _texts(mine["strategy"]),
-        **_instances(mine),
+        **_varying(mine),
         "Region": _texts(mine["region"]),
         "Verdict": _texts(mine["verdict"]),
         "Better by #": [
@@ -243,7 +242,8 @@ def verdicts(tables: Tables) -> View | None:
     rows = _table(tables, "regions")
     if rows is None:
         return None
-    keys = ["space", "strategy", "system"]
+    several = "budget" in rows and rows["budget"].nunique() > 1
+    keys = ["space", "strategy", *(["budget"] if several else []), "system"]
     rows = rows.assign(costly=rows["costly"].astype(bool))
     found = rows.groupby(keys, sort=False)
     columns: dict[str, list[str]] = {key.capitalize(): [] for key in keys}
@@ -273,7 +273,7 @@ def coverage(tables: Tables) -> View | None:
         "Landscape": _texts(rows["landscape"]),
         "Space": _texts(rows["space"]),
         "Strategy": _texts(rows["strategy"]),
-        **_instances(rows),
+        **_varying(rows),
         "Excess emptiness #": [_signed_percent(float(x)) for x in rows["excess_emptiness"]],
         "Uniform on the space fills #": numbers(list(rows["expected_in_space"])),
         "Uniform on the universe fills #": numbers(list(rows["expected_in_universe"])),
@@ -299,7 +299,7 @@ def fates(tables: Tables) -> View | None:
         "Landscape": _texts(rows["landscape"]),
         "Space": _texts(rows["space"]),
         "Strategy": _texts(rows["strategy"]),
-        **_instances(rows),
+        **_varying(rows),
         "Basins #": _counts(rows["basins"]),
         **{
             f"{fate.capitalize()} #": numbers(list(rows[fate]))
@@ -359,9 +359,10 @@ def _counts(values: pd.Series[Any]) -> list[str]:
     return [f"{int(v):,}" if math.isfinite(float(v)) else MISSING for v in values]
 
 
-def _instances(rows: pd.DataFrame) -> dict[str, list[str]]:
-    several = "instance" in rows and rows["instance"].nunique() > 1
-    return {"Instance #": [plain(value) for value in rows["instance"]]} if several else {}
+def _varying(rows: pd.DataFrame) -> dict[str, list[str]]:
+    """Columns for budget and instance, where there are several."""
+    names = [n for n in ("budget", "instance") if n in rows and rows[n].nunique() > 1]
+    return {f"{name.capitalize()} #": _counts(rows[name]) for name in names}
 
 
 def _priced(row: pd.Series[Any], places: int) -> str:
@@ -381,11 +382,6 @@ def _break_even(value: float, status: object) -> str:
 def _total(row: pd.Series[Any], places: int) -> str:
     text = number(float(row["total"]), places)
     return f"{text} (median)" if row["statistic"] == "median" else text
-
-
-def _span(low: float, high: float, places: int) -> str:
-    texts = list(dict.fromkeys((number(float(low), places), number(float(high), places))))
-    return " to ".join(texts)
 
 
 def _signed_percent(share: float) -> str:

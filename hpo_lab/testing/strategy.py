@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
-from typing import Any
 
 import numpy as np
 
@@ -51,8 +50,8 @@ def check_settings(strategy: Strategy) -> None:
     kind = type(strategy)
     told = f"{kind.__name__}: "
     assert is_dataclass(strategy), told + "a strategy is a dataclass"
-    assert kind.__dataclass_params__.frozen, told + "make the dataclass frozen"  # type: ignore[attr-defined]
-    assert kind.name and isinstance(kind.name, str), told + "name must be a text"
+    assert kind.__dataclass_params__.frozen, told + "make the dataclass frozen"
+    assert isinstance(kind.name, str), told + "name must be a text"
     assert isinstance(kind.version, int), told + "version must be a whole number"
     for flag in ("deterministic", "anytime"):
         assert isinstance(getattr(kind, flag), bool), told + f"{flag} must be True or False"
@@ -150,6 +149,8 @@ def _plain(value: object) -> bool:
     return isinstance(value, bool | int | float | str)
 
 
-def _global_state() -> tuple[Any, ...]:
-    legacy = np.random.get_state(legacy=True)  # noqa: NPY002 (to see that nobody else touches it)
-    return random.getstate(), legacy[0], legacy[1].tobytes(), *legacy[2:]  # type: ignore[union-attr]
+def _global_state() -> tuple[object, str]:
+    """The states of Python's and numpy's global generators, to see that nobody touches them."""
+    legacy = np.random.get_state(legacy=False)  # noqa: NPY002
+    key = legacy["state"].pop("key").tobytes()
+    return random.getstate(), repr((key, legacy))

@@ -1,0 +1,76 @@
+"""The README and the experiments' pages, executed."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"```python\n(.*?)```", README, re.S)
+PAGES = [ROOT / "README.md", *sorted(ROOT.glob("experiments/*/README.md"))]
+
+
+def shell(command: str, folder: Path) -> str:
+    scripts = str(Path(sys.executable).parent)
+    path = scripts + os.pathsep + os.environ["PATH"]
+    command = command.replace(".venv/bin/", "")
+    done = subprocess.run(
+        command,
+        shell=True,  # noqa: S602  (the project's own pages)
+        cwd=folder,
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=range(len(BLOCKS)))
+def test_python_examples_run(block: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", block],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_there_are_python_examples() -> None:
+    assert len(BLOCKS) == 2
+
+
+def commands() -> list[tuple[str, str, list[str]]]:
+    """(page, command, lines that it is said to print) of every console block."""
+    found = []
+    for page in PAGES:
+        for block in re.findall(r"```console\n(.*?)```", page.read_text(), re.S):
+            for part in re.split(r"^\$ ", block, flags=re.M)[1:]:
+                command, *lines = part.strip().splitlines()
+                found.append((page.parent.name, command, lines))
+    return found
+
+
+@pytest.mark.parametrize(("page", "command", "lines"), commands())
+def test_console_examples_print_what_is_shown(page: str, command: str, lines: list[str]) -> None:
+    if " run " in command or command.startswith("make"):
+        pytest.skip("runs the full study; the quick one is run by `make study`")
+    printed = shell(command, ROOT).splitlines()
+    for line in lines:
+        if line.strip() not in ("...", "…"):
+            assert line.rstrip() in printed
+
+
+def test_the_make_targets_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    for target in re.findall(r"make ([a-z][a-z-]*)", README):
+        assert re.search(rf"^{target}:", makefile, re.M), target
