@@ -4,29 +4,35 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import math
 import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from hpo_lab import discovery
+from hpo_lab.errors import InputError
 from hpo_lab.landscape import OK, STATES, Problem
 from hpo_lab.optimizer import Strategy
 from hpo_lab.space import Ints, Points
 from hpo_lab.store import Damaged, Store, Trials
 from hpo_lab.study import Run, Study
 
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
 ATTEMPTS = 3  # how often a run is tried when the process that runs it dies
+MESSAGES = 20  # different ones that are kept of a run
 ONE_THREAD = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -63,10 +69,11 @@ def execute(
             break
         if len(points) > left or not space.contains(points).all():
             raise StrategyError(f'strategy "{strategy.name}" asked for points it may not have')
-        replicate = counts.next(points) if counts else None
-        answer = problem.answer(points, repetition, replicate)
-        search.tell(points, answer.observed)
-        asked.append(points)
+        kept = Points(space, points.family.copy(), points.values.copy())
+        replicate = counts.next(kept) if counts else None
+        answer = problem.answer(kept, repetition, replicate)
+        search.tell(points, answer.observed.copy())  # what is recorded is out of its reach
+        asked.append(kept)
         answers.append(answer)
         left -= len(points)
     if not asked:
@@ -81,8 +88,13 @@ def execute(
         observed=np.concatenate([answer.observed for answer in answers]),
         truth=np.concatenate([answer.truth for answer in answers]),
         state=np.concatenate([answer.state for answer in answers]),
-        messages=tuple(dict.fromkeys(m for answer in answers for m in answer.messages)),
+        messages=_first(dict.fromkeys(m for answer in answers for m in answer.messages)),
     )
+
+
+def _first(messages: Iterable[str]) -> tuple[str, ...]:
+    """The first few: a message that names its point would be as many as there are trials."""
+    return tuple(itertools.islice(messages, MESSAGES))
 
 
 class _Replicates:
@@ -156,6 +168,9 @@ class _Clock:
         return total / self._workers
 
 
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+
+
 class DiskFull(OSError):
     """There is no room for results; what is there stays good, and the campaign can go on later."""
 
@@ -179,26 +194,40 @@ def campaign(
     store = Store(folder)
     outcome = Outcome()
     start = time.monotonic()
-    missing = _survey(study, store, outcome)
-    total = len(missing)
-    if total:
-        store.runs.mkdir(parents=True, exist_ok=True)
-        store.sweep()
+    plugins = [str(Path(plugin).resolve()) for plugin in plugins]
     report = progress or (lambda done, total, seconds: None)
-    report(0, total, None)
-    clock = _Clock(missing, workers)
     try:
-        for done in _completed(missing, store, workers, executor, plugins, outcome):
-            outcome.ran += 1
-            outcome.failures += done.failures
-            clock.count(study.runs[done.identity], done.seconds)
-            report(outcome.ran, total, clock.left())
+        _made(store)
+        missing = _survey(study, store, outcome)
+        total = len(missing)
+        report(0, total, None)
+        clock = _Clock(missing, workers)
+        steps = _completed(missing, store, workers, executor, plugins, outcome)
+        with contextlib.closing(steps):
+            for done in steps:
+                outcome.ran += 1
+                outcome.failures += done.failures
+                clock.count(study.runs[done.identity], done.seconds)
+                report(outcome.ran + len(outcome.lost), total, clock.left())
+        if outcome.lost:
+            report(total, total, 0.0)
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in NO_ROOM:
             raise DiskFull(error.errno, f"no room for results in {folder}") from error
         raise
     outcome.seconds = time.monotonic() - start
     return outcome
+
+
+def _made(store: Store) -> None:
+    """Make the results folder and clear it of what dead processes left."""
+    try:
+        store.runs.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        if error.errno in NO_ROOM:
+            raise
+        raise InputError(f"no results can be written to {store.runs}: {error.strerror}") from None
+    store.sweep()
 
 
 def _survey(study: Study, store: Store, outcome: Outcome) -> list[Run]:
@@ -225,7 +254,7 @@ def _completed(
     executor: Executor | None,
     plugins: Sequence[str],
     outcome: Outcome,
-) -> Iterator[Done]:
+) -> Generator[Done]:
     """Yield each run as it is stored, whatever dies meanwhile."""
     if executor is not None:
         yield from _spread(executor, missing, store, workers, plugins)
@@ -233,30 +262,44 @@ def _completed(
     left = {run.identity: run for run in missing}
     while left:
         try:
-            with _processes(workers) as pool:
+            with _processes(min(workers, len(left))) as pool:
                 for done in _spread(pool, list(left.values()), store, workers, plugins):
                     del left[done.identity]
                     yield done
         except BrokenProcessPool:
             # The first unfinished chunks were in the hands of the pool; its death says not whose
-            # fault it was, so these go one by one, each in a process of its own.
+            # fault it was, so these go one by one, until it is known.
             suspects = list(left)[: _chunk(len(left), workers) * (workers + 2)]
-            for identity in suspects:
-                run = left.pop(identity)
-                if store.has(identity) or any(_alone(run, store, plugins) for _ in range(ATTEMPTS)):
-                    yield Done(identity)
-                else:
-                    outcome.lost.append(run.title)
+            yield from _one_by_one([left.pop(one) for one in suspects], store, plugins, outcome)
 
 
-def _alone(run: Run, store: Store, plugins: Sequence[str]) -> bool:
-    """Run one run in a process of its own; whether it came through."""
-    try:
-        with _processes(1) as pool:
-            list(_spread(pool, [run], store, 1, plugins))
-        return True
-    except BrokenProcessPool:
-        return False
+_NO_START = (
+    "the worker processes die as they start; a script has to call this under "
+    'if __name__ == "__main__":, and memory must not be short'
+)
+
+
+def _one_by_one(
+    suspects: list[Run], store: Store, plugins: Sequence[str], outcome: Outcome
+) -> Iterator[Done]:
+    """Yield runs as one process finishes them; the first that is left when it dies is guilty."""
+    attempts = Counter(run.identity for run in suspects)  # each may have been tried already
+    while suspects:
+        try:
+            with _processes(1) as pool:
+                with _deaf():
+                    hello = pool.submit(os.getpid)
+                for run in list(suspects):
+                    yield from _spread(pool, [run], store, 1, plugins)
+                    suspects.remove(run)
+        except BrokenProcessPool:
+            if hello.exception() is not None:
+                raise InputError(_NO_START) from None
+            guilty = suspects[0]
+            attempts[guilty.identity] += 1
+            if attempts[guilty.identity] >= ATTEMPTS:
+                outcome.lost.append(guilty.title)
+                suspects.remove(guilty)
 
 
 def _spread(
@@ -265,9 +308,10 @@ def _spread(
     """Submit runs in chunks: large enough to pay for the trip, small enough to show progress."""
     size = _chunk(len(runs), workers)
     chunks = [runs[i : i + size] for i in range(0, len(runs), size)]
-    futures: list[Future[list[Done]]] = [
-        executor.submit(_work, chunk, store, tuple(plugins)) for chunk in chunks
-    ]
+    with _deaf():
+        futures: list[Future[list[Done]]] = [
+            executor.submit(_work, chunk, store, tuple(plugins)) for chunk in chunks
+        ]
     try:
         for future in as_completed(futures):
             yield from future.result()
@@ -286,6 +330,9 @@ def _work(runs: Sequence[Run], store: Store, plugins: tuple[str, ...]) -> list[D
         _plugged(plugin)
     done = []
     for run in runs:
+        if store.has(run.identity):  # by another process, or by one that died a moment later
+            done.append(Done(run.identity))
+            continue
         strategy: Strategy = run.arm.strategy.make()
         start = time.monotonic()
         trials = execute(
@@ -309,41 +356,62 @@ def _plugged(plugin: str) -> None:
 
 @contextlib.contextmanager
 def _processes(workers: int) -> Iterator[ProcessPoolExecutor]:
-    """A pool of fresh processes with one BLAS thread each, that end when this process does."""
+    """A pool of fresh processes with one BLAS thread each, that end when this process does.
+
+    They hold one end of a pipe. Its other end closes when this process ends, however it ends, and
+    when it stops early: then they leave at once, whatever they are at.
+    """
     import multiprocessing
 
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    pool = ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(theirs,))
     saved = {name: os.environ.get(name) for name in ONE_THREAD}
     os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_end_with_parent)
     try:
         yield pool
+    except BaseException:
+        ours.close()
+        raise
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
         for name, value in saved.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
+        pool.shutdown(wait=True, cancel_futures=True)
+        ours.close()
+        theirs.close()
 
 
-def _end_with_parent() -> None:
-    """Leave when the parent is killed; a pool's worker would wait for ever."""
-    import multiprocessing
-    import multiprocessing.connection
+def _begin(lifeline: Connection) -> None:
+    """What a worker does first: print where it spoils nothing, and watch for the end."""
     import signal
     import threading
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
-    parent = multiprocessing.parent_process()
-    if parent is None:
-        return
+    os.dup2(2, 1)  # a landscape's prints may not mix with what the command prints
 
-    def watch(sentinel: Any) -> None:
-        multiprocessing.connection.wait([sentinel])
+    def watch() -> None:
+        with contextlib.suppress(OSError):
+            lifeline.poll(None)
         os._exit(1)
 
-    threading.Thread(target=watch, args=(parent.sentinel,), daemon=True).start()
+    threading.Thread(target=watch, daemon=True).start()
+
+
+@contextlib.contextmanager
+def _deaf() -> Iterator[None]:
+    """Hold back Ctrl-C while processes are started: it would hit them half-way, and loudly."""
+    import signal
+    from multiprocessing import resource_tracker
+
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # it starts with the first process and hears everything
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def progress_bar() -> Progress:

@@ -9,6 +9,7 @@ import itertools
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -301,7 +302,7 @@ class Combinations:
         """Only one group of axes, present in every family, splits the space."""
         return len(self.groups) == 1 and len(self.space.families) == 1
 
-    @property
+    @cached_property
     def groups(self) -> list[tuple[str, ...]]:
         """The groups of axes that occur together in some family."""
         groups: dict[tuple[str, ...], None] = {}
@@ -315,7 +316,7 @@ class Combinations:
         homes = _homes(self.space, group)
         return [max(int(family.axis(name).size) for family in homes) for name in group]
 
-    @property
+    @cached_property
     def regions(self) -> tuple[Region, ...]:
         regions: list[Region] = []
         for group in self.groups:
@@ -377,7 +378,7 @@ class Cells:
             splits.append((axis, parts))
         return splits
 
-    @property
+    @cached_property
     def regions(self) -> tuple[Region, ...]:
         regions: list[Region] = []
         for family in self.space.families:

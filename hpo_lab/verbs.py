@@ -245,7 +245,12 @@ def _shown(value: Any) -> str:
 
 def summary(results: Any, tables: Mapping[str, pd.DataFrame]) -> Record:
     """Return the report as plain values: every arm with its regret, coverage, fates and regions."""
-    arms = [_arm(row, tables) for row in tables["arms"].to_dict("records")]
+    keys = ["landscape", "space", "strategy", "budget"]
+    rows = {
+        name: dict(list(tables[name].groupby(keys, sort=False)))
+        for name in ("regions", "coverage", "fates")
+    }
+    arms = [_arm(row, rows) for row in tables["arms"].to_dict("records")]
     return {
         "study": results.study.name,
         "hash": results.hash,
@@ -274,11 +279,11 @@ _REGION = [
 ]
 
 
-def _arm(row: Mapping[Any, Any], tables: Mapping[str, pd.DataFrame]) -> Record:
+def _arm(row: Mapping[Any, Any], rows: Mapping[str, Mapping[Any, pd.DataFrame]]) -> Record:
     keys = {key: row[key] for key in ("landscape", "space", "strategy", "budget")}
-    regions = _rows(tables["regions"], keys)
-    coverage = _rows(tables["coverage"], keys)
-    fates = _rows(tables["fates"], keys)
+    key = tuple(keys.values())
+    regions, coverage = rows["regions"][key], rows["coverage"][key]
+    fates = rows["fates"].get(key)
     visits = regions[regions["system"].isin(("families", "options"))]
     counts = ["cells", "occupied", "expected_in_space", "expected_in_universe", "excess_emptiness"]
     return {
@@ -314,16 +319,10 @@ def _arm(row: Mapping[Any, Any], tables: Mapping[str, pd.DataFrame]) -> Record:
             ].to_dict("records"),
         },
         "fates": fates[["basins", "found", "entered", "missed", "excluded"]].mean().to_dict()
-        if len(fates)
+        if fates is not None
         else {},
         "regions": regions[_REGION].to_dict("records"),
     }
-
-
-def _rows(table: pd.DataFrame, keys: Mapping[str, Any]) -> pd.DataFrame:
-    for key, value in keys.items():
-        table = table[table[key] == value]
-    return table
 
 
 def _interval(row: Mapping[Any, Any]) -> list[float] | None:

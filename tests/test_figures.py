@@ -227,6 +227,20 @@ def test_unknown_infinite_and_zero_values_are_drawn(name: str) -> None:
         assert "no success" in shown
 
 
+def test_runs_too_few_for_an_interval_are_shown_one_by_one() -> None:
+    case = dict(given("two spaces of one landscape"))
+    arms = case["arms"].assign(total_low=np.nan, total_high=np.nan)
+    keys = ["landscape", "space", "strategy", "budget", "total"]
+    runs = pd.concat([arms[keys].assign(total=arms["total"] * f) for f in (0.5, 1.0, 1.5)])
+    split = figure("regret_split")
+    assert "single runs" not in split.caption({"arms": arms})
+    assert "single runs" in split.caption({"arms": arms, "regret": runs})
+    drawing = split({"arms": arms, "regret": runs})
+    assert drawing is not None
+    offsets = [len(np.asarray(c.get_offsets())) for axes in drawing.axes for c in axes.collections]
+    assert offsets.count(3) == 2  # random in both spaces; the grid has n = 1 and no dots
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_nothing_to_show_is_none(name: str) -> None:
     empty = {key: table.iloc[:0] for key, table in given("eight data sets").items()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-import pickle
+import pickle  # noqa: S403  to make tables that must be refused
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -92,7 +92,8 @@ def test_without_attention_validation_chooses_between_two_that_differ_in_the_las
     kept = points[~(points.values[:, 1:] == gat).any(axis=1)]
     observed, truth = f.observe(kept), f.evaluate(kept)
     chosen = np.round(observed, 9) == np.round(np.nanmin(observed), 9)
-    assert np.ptp(observed[chosen]) > 0
+    accuracies = [light_read("cora")[n]["valid_perf"] for n in f.same(kept)[chosen].tolist()]
+    assert 0 < np.ptp(accuracies) < 1e-15  # rounding decides nothing: it is a tie
     assert sorted(set(np.round(100 - truth[chosen], 2))) == [80.80, 82.63]
 
 
@@ -208,7 +209,7 @@ class _Calls:
 
 MALICIOUS = {
     "os.system": _Calls(os.system, "touch pwned"),
-    "eval": _Calls(eval, "open('pwned', 'w')"),
+    "eval": _Calls(eval, "open('pwned', 'w')"),  # noqa: S307
     "getattr": _Calls(getattr, os, "system"),
     "import": _Calls(__import__, "os"),
     "open": _Calls(open, "pwned", "w"),
@@ -266,7 +267,7 @@ def test_a_missing_table_is_named(tmp_path: Path) -> None:
 
 def test_numpy_s_scalars_are_read_under_both_of_its_names(tmp_path: Path) -> None:
     table = {7: {"perf": np.float64(0.25), "valid_perf": 0.5}}
-    data = pickle.dumps(table, 2)
+    data = pickle.dumps(table, 3)  # names its classes in plain text
     for module in (b"numpy.core.multiarray", b"numpy._core.multiarray"):
         text = data.replace(b"numpy._core.multiarray", module)
         (tmp_path / "good.bench").write_bytes(text)

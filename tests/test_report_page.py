@@ -9,8 +9,6 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
-from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -45,10 +43,10 @@ class Page(HTMLParser):
         self.text += data
 
 
-@cache
-def hostile() -> Path:
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A report in which every name, question and fact is hostile."""
-    folder = Path(tempfile.mkdtemp(prefix="hpo_lab_report_"))
+    folder = tmp_path_factory.mktemp("report")
     shown = tables(
         landscapes=HOSTILE[:3],
         spaces=["universe", HOSTILE[0]],
@@ -71,9 +69,9 @@ def hostile() -> Path:
     return write_report(folder, shown, said)
 
 
-@cache
-def ordinary() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="hpo_lab_report_"))
+@pytest.fixture(scope="module")
+def ordinary(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("report")
     return write_report(folder, tables(**SMALL), facts())  # type: ignore[arg-type]
 
 
@@ -109,16 +107,18 @@ def dump(page: Path, profile: Path) -> str:
     return done.stdout.decode("utf-8", "replace")
 
 
-def test_no_script_runs_in_a_real_browser(tmp_path: Path) -> None:
-    page = Page(dump(hostile(), tmp_path / "profile"))
+def test_no_script_runs_in_a_real_browser(hostile: Path, tmp_path: Path) -> None:
+    page = Page(dump(hostile, tmp_path / "profile"))
     assert "script" not in page.tags
     assert not any(key.startswith("on") for key, _ in page.attributes)
     assert "<script>document.title='pwned'</script>" in page.text
     assert "{{7*7}}" in page.text  # not 49: names are no templates
 
 
-def test_no_name_runs_even_without_the_policy_and_all_pictures_show(tmp_path: Path) -> None:
-    html = hostile().read_text(encoding="utf-8")
+def test_no_name_runs_even_without_the_policy_and_all_pictures_show(
+    hostile: Path, tmp_path: Path
+) -> None:
+    html = hostile.read_text(encoding="utf-8")
     probe = (
         "<script>addEventListener('load', () => { const p = document.createElement('p');"
         "p.id = 'probe'; p.textContent = document.title + '|' +"
@@ -138,8 +138,8 @@ def test_no_name_runs_even_without_the_policy_and_all_pictures_show(tmp_path: Pa
     assert min(sizes) > 50
 
 
-def test_the_page_needs_nothing_from_outside() -> None:
-    html = hostile().read_text(encoding="utf-8")
+def test_the_page_needs_nothing_from_outside(hostile: Path) -> None:
+    html = hostile.read_text(encoding="utf-8")
     page = Page(html)
     assert not {"script", "link", "iframe", "object", "embed", "base", "form"} & set(page.tags)
     sources = [value for key, value in page.attributes if key in ("src", "href", "srcset")]
@@ -156,16 +156,16 @@ def test_the_page_needs_nothing_from_outside() -> None:
     assert not any(key.startswith("on") or key == "style" for key, _ in page.attributes)
 
 
-def test_every_hostile_word_is_there_as_text() -> None:
-    text = Page(hostile().read_text(encoding="utf-8")).text
+def test_every_hostile_word_is_there_as_text(hostile: Path) -> None:
+    text = Page(hostile.read_text(encoding="utf-8")).text
     for name in HOSTILE:
         assert name.replace("\x1b", r"\x1b").replace("\u202e", r"\u202e") in text
     assert "\x1b" not in text
     assert "\u202e" not in text
 
 
-def test_the_page_has_everything_in_order() -> None:
-    text = Page(ordinary().read_text(encoding="utf-8")).text
+def test_the_page_has_everything_in_order(ordinary: Path) -> None:
+    text = Page(ordinary.read_text(encoding="utf-8")).text
     order = [
         "What does a search space without attention cost?",
         'The space "declared"',
@@ -212,8 +212,8 @@ def test_mixed_provenance_and_damage_are_bannered(tmp_path: Path) -> None:
     assert "runs/ab.parquet" in html
 
 
-def test_files_of_figures_and_tables_are_there() -> None:
-    folder = ordinary().parent
+def test_files_of_figures_and_tables_are_there(ordinary: Path) -> None:
+    folder = ordinary.parent
     for name in ("price_chance", "regret_curves", "regret_split", "visit_map"):
         assert (folder / "figures" / f"{name}.pdf").read_bytes().startswith(b"%PDF")
         assert b"<svg" in (folder / "figures" / f"{name}.svg").read_bytes()[:2000]
@@ -225,8 +225,8 @@ def test_files_of_figures_and_tables_are_there() -> None:
     assert not list(folder.rglob("*.draft"))
 
 
-def test_csv_keeps_numbers_and_disarms_text() -> None:
-    path = hostile().parent / "tables" / "price.csv"
+def test_csv_keeps_numbers_and_disarms_text(hostile: Path) -> None:
+    path = hostile.parent / "tables" / "price.csv"
     rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
     cells = [cell for row in rows for key, cell in row.items() if key in ("landscape", "space")]
     assert not any(cell.startswith(("=", "+", "-", "@")) for cell in cells)
@@ -236,8 +236,8 @@ def test_csv_keeps_numbers_and_disarms_text() -> None:
     )
 
 
-def test_latex_runs_no_name() -> None:
-    tex = (hostile().parent / "tables" / "price.tex").read_text(encoding="utf-8")
+def test_latex_runs_no_name(hostile: Path) -> None:
+    tex = (hostile.parent / "tables" / "price.tex").read_text(encoding="utf-8")
     assert "\\input" not in tex
     assert "\\textbackslash{}input\\{/etc/passwd\\}" in tex
     assert "\\$x\\_1\\$ \\& 50\\% \\#1" in tex
@@ -275,12 +275,30 @@ def test_long_tables_say_what_was_left_out() -> None:
     assert "tables/regions.csv" in shown["blind_spots"].cut
 
 
-def test_costly_blind_spots_come_first() -> None:
+def test_costly_blind_spots_come_first_and_no_arm_fills_the_table() -> None:
     view = views(tables())["blind_spots"]
     better = [row[view.head.index("Better by")] for row in view.cells]
-    sizes = [float(text) for text in better if text != "–"]
-    assert sizes == sorted(sizes, reverse=True)
-    assert "–" not in better[: len(sizes)]
+    costly = [text != "–" for text in better]
+    assert costly == sorted(costly, reverse=True)
+    verdicts = [row[view.head.index("Verdict")] for row in view.cells]
+    tested = [v != "never, by construction" for v, c in zip(verdicts, costly, strict=True) if c]
+    assert tested == sorted(tested, reverse=True)
+    arms = [row[:3] for row in view.cells]
+    assert max(map(arms.count, arms)) <= 3
+    regions = tables()["regions"]["verdict"]
+    flagged = int(regions.isin(["never seen", "neglected"]).sum())
+    assert len(view.cells) + view.hidden >= flagged
+
+
+def test_a_pair_that_follows_from_a_listed_option_is_not_repeated() -> None:
+    shown = tables(landscapes=["x"], spaces=["universe"], strategies=["grid", "gp"], axes=2)
+    regions = shown["regions"]
+    gat = regions["region"].str.contains("op1 = gat") & (regions["strategy"] == "gp")
+    regions["verdict"] = "no evidence"
+    regions["costly"] = False
+    regions.loc[gat, "verdict"] = "never seen"
+    assert gat.sum() > 1
+    assert [row[3] for row in views(shown)["blind_spots"].cells] == ["op1 = gat"]
 
 
 def test_the_excluded_table_blames_the_space_alone() -> None:

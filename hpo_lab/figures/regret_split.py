@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
 
@@ -22,12 +22,6 @@ PARTS = {  # column -> (words, colour); dark to light, so that they differ in gr
     "from_selection": ("selection regret", "#D9D9D9"),
 }
 BAR = 2.9  # mm from one bar to the next
-
-
-class _Bar(NamedTuple):
-    place: float
-    text: str
-    row: pd.Series[Any] | None
 
 
 @dataclass(frozen=True)
@@ -52,6 +46,8 @@ class RegretSplit(Figure):
         )
         if rows["total_low"].notna().any():
             text += " Whiskers: 95 % interval of the total; none where nothing varies (n = 1)."
+        if not _runs(rows, tables).empty:
+            text += " Dots: single runs, where they are too few for an interval."
         if any(_unsplit(row) for _, row in rows.iterrows()):
             text += " Hatched: total only, because its parts are unknown or a median is shown."
         if (rows["statistic"] == "median").any():
@@ -73,7 +69,8 @@ class RegretSplit(Figure):
             panels = style.grid_of(drawing, len(shown))
             titles = style.labels(shown, 120 / columns)
             for place, (axes, landscape) in enumerate(zip(panels, shown, strict=True)):
-                _draw(axes, rows[rows["landscape"] == landscape], bars, place % columns == 0)
+                part = rows[rows["landscape"] == landscape]
+                _draw(axes, part, _runs(part, tables), bars, place % columns == 0)
                 axes.set_title(titles[landscape])
             units = list(rows.loc[rows["landscape"].isin(shown), "unit"])
             drawing.supxlabel(style.unit_label("total regret", units), fontsize=7)
@@ -114,16 +111,34 @@ def _unsplit(row: pd.Series[Any]) -> bool:
     return abs(sum(parts) - total) > 1e-6 * max(abs(total), 1.0)
 
 
+def _runs(rows: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Total regret of the single runs of arms that vary but have no interval, where it is known."""
+    keys = ["landscape", "space", "strategy", "budget"]
+    varying = rows[rows["total_low"].isna() & (rows["samples"] > 1)]
+    runs = tables.get("regret")
+    if runs is None or runs.empty or varying.empty:
+        return pd.DataFrame(columns=[*keys, "total"])
+    runs = runs.merge(varying[keys], on=keys)
+    return runs[runs["total"].map(math.isfinite)]
+
+
 def _draw(
-    axes: Axes, rows: pd.DataFrame, bars: Sequence[tuple[float, str, str]], named: bool
+    axes: Axes,
+    rows: pd.DataFrame,
+    runs: pd.DataFrame,
+    bars: Sequence[tuple[float, str, str]],
+    named: bool,
 ) -> None:
     arms = {(str(row["strategy"]), str(row["space"])): row for _, row in rows.iterrows()}
-    ends = [*rows["total"], *rows["total_high"]]
+    ends = [*rows["total"], *rows["total_high"], *runs["total"]]
     right = max([float(e) for e in ends if math.isfinite(float(e))], default=0.0) * 1.28 or 1.0
     for place, strategy, space in bars:
         row = arms.get((strategy, space))
         if row is not None:
             _bar(axes, place, row, right)
+        own = runs[(runs["strategy"] == strategy) & (runs["space"] == space)]["total"]
+        look: dict[str, Any] = {"facecolors": "none", "edgecolors": "black", "alpha": 0.7}
+        axes.scatter(own, [place] * len(own), s=2.5, linewidths=0.35, zorder=3, **look)
     names = _names(bars)
     axes.set_yticks([bar[0] for bar in bars], names if named else [""] * len(bars))
     axes.tick_params(axis="y", length=0)

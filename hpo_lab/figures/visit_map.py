@@ -189,7 +189,9 @@ def _title(panel: _Panel, width: float) -> str:
     costly = panel.cells[panel.cells["costly"].astype(bool)].sort_values("missed", ascending=False)
     if costly.empty:
         return title
-    names = "; costly: " + listed(dict.fromkeys(costly["region"]), 4)
+    tested = costly[costly["verdict"] != "never, by construction"]
+    chosen = dict.fromkeys((costly if tested.empty else tested)["region"])
+    names = "; costly: " + listed(chosen, 4)
     return title + style.label(names, room - style.text_width(title, 6.5), 6.5)
 
 
@@ -218,8 +220,8 @@ def _cell(axes: Axes, x: float, y: int, cell: pd.Series[Any]) -> None:
         edge = {"c": ink} if symbol == "x" else {"facecolors": fill, "edgecolors": ink}
         axes.scatter([x], [y], s=6, marker=symbol, linewidths=0.8, zorder=3, **edge)  # type: ignore[arg-type]
     if bool(cell["costly"]):
-        frame: dict[str, Any] = {"fc": "none", "ec": "black", "lw": 1.1, "zorder": 4}
-        axes.add_patch(Rectangle((x - 0.45, y - 0.45), 0.9, 0.9, **frame))
+        frame: dict[str, Any] = {"fc": "none", "ec": "black", "lw": 0.9, "zorder": 4}
+        axes.add_patch(Rectangle((x - 0.4, y - 0.4), 0.8, 0.8, **frame))
 
 
 def _level(share: float, measure: float) -> float:
@@ -281,5 +283,5 @@ def _entries(panels: Sequence[_Panel]) -> list[tuple[str, Any]]:
             mark = Line2D([], [], ls="", marker=symbol, color="black", markersize=3.5, **fill)  # type: ignore[arg-type]
             found.append((verdict, mark))
     if any(panel.cells["costly"].any() for panel in panels):
-        found.append(("costly", Patch(fc="none", ec="black", lw=1.1)))
+        found.append(("costly", Patch(fc="none", ec="black", lw=0.9)))
     return found

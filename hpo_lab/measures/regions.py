@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from hpo_lab.measure import ArmResult, Cell, Measure, Results, region_optima, system_masses
 from hpo_lab.region import Among, Combinations, RegionSystem, describe, region_system, whole
-from hpo_lab.space import Bools, Floats
+from hpo_lab.space import Bools, Floats, Space
 from hpo_lab.statistics import BY_CONSTRUCTION, NEGLECTED, NEVER_SEEN, verdicts
 
 if TYPE_CHECKING:
@@ -67,14 +68,14 @@ def _verdicts(arm: ArmResult, cell: Cell, system: RegionSystem) -> pd.DataFrame:
     with np.errstate(invalid="ignore"):
         missed = np.maximum(incumbent - best, 0.0)
     words = told.word.astype(object)
-    names = [describe(cell.problem.view.universe, region) for region in system.regions]
-    axis, option = _axes(cell, system)
+    universe = cell.problem.view.universe
+    axis, option = _axes(universe, system)
     return pd.DataFrame(
         {
             **arm.labels,
             "instance": cell.instance,
             "system": system.name,
-            "region": names,
+            "region": _names(universe, system),
             "axis": axis,
             "option": option,
             "measure": mass,
@@ -128,11 +129,16 @@ def _best(cell: Cell, system: RegionSystem, excluded: Bools) -> Floats:
     return np.where(excluded, region_optima(landscape, system, whole(landscape.universe)), here)
 
 
-def _axes(cell: Cell, system: RegionSystem) -> tuple[list[str], list[str]]:
+@lru_cache(maxsize=64)
+def _names(universe: Space, system: RegionSystem) -> list[str]:
+    return [describe(universe, region) for region in system.regions]
+
+
+@lru_cache(maxsize=64)
+def _axes(universe: Space, system: RegionSystem) -> tuple[list[str], list[str]]:
     """Axis and option of each region of the system "options"; empty text elsewhere."""
     if not (isinstance(system, Combinations) and system.order == 1):
         return [""] * len(system.regions), [""] * len(system.regions)
-    universe = cell.problem.view.universe
     axes, options = [], []
     for region in system.regions:
         name, within = region[0].sets[0]

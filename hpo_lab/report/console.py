@@ -42,7 +42,10 @@ def _header(arms: pd.DataFrame) -> list[str]:
     notes = []
     if arms["total_low"].notna().any():
         notes.append("(95 % interval)")
-    if (arms["samples"] == 1).any():
+    alone = arms["total_low"].isna()
+    if (alone & (arms["samples"] > 1)).any():
+        notes.append("no interval where runs are too few or nothing varies")
+    elif alone.any():
         notes.append("no interval where nothing varies, n = 1")
     if (arms["statistic"] == "median").any():
         notes.append("~ median, some runs had no success")

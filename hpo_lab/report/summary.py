@@ -158,7 +158,8 @@ def _benefit(benefit: pd.DataFrame | None, space: str, arms: pd.DataFrame | None
         )
     if len(single):
         better = int((single["net"] > 0).sum())
-        parts.append(f"lower in {better} of {len(single)} without an interval")
+        what = "" if len(sure) else f"{'comparison' if len(single) == 1 else 'comparisons'}, "
+        parts.append(f"lower in {better} of {len(single)} {what}without an interval")
     budget = counted(int(arms["budget"].max()), "evaluation")
     return (
         f"At {budget} regret in it, its price included, was {' and '.join(parts)} "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     Tables = Mapping[str, pd.DataFrame]
 
 ROWS = 80
+PER_ARM = 3  # blind spots of one arm; or a deterministic one would fill the table alone
 VERDICTS = (
     "excluded",
     "never seen",
@@ -90,7 +91,10 @@ def price(tables: Tables) -> View | None:
         "p #": [p_value(float(p)) for p in rows["chance_p"]],
         "Carried by #": _counts(rows["carriers"]),
         "Points left #": _counts(rows["points"]),
-        "Random search wins at": _texts(rows["wins"]),
+        "Random search wins at": [
+            plain(wins) or ("unknown" if status == "unknown" else "no budget")
+            for wins, status in zip(rows["wins"], rows["break_even_status"], strict=True)
+        ],
         "Break-even #": [
             _break_even(v, s)
             for v, s in zip(rows["break_even"], rows["break_even_status"], strict=True)
@@ -202,11 +206,15 @@ def blind_spots(tables: Tables) -> View | None:
     if rows is None:
         return None
     mine = rows[rows["verdict"].isin(["never seen", "neglected", "never, by construction"])]
-    mine = mine.assign(costly=mine["costly"].astype(bool))
-    mine = mine[mine["costly"] | (mine["verdict"] != "never, by construction")]
-    mine = mine.sort_values(["costly", "missed"], ascending=False, kind="stable")
+    mine = mine.assign(
+        costly=mine["costly"].astype(bool), tested=mine["verdict"] != "never, by construction"
+    )
+    mine = mine[mine["costly"] | mine["tested"]]
+    order = ["costly", "tested", "missed"]
+    mine = mine.sort_values(order, ascending=False, kind="stable")
     if mine.empty:
         return None
+    total, mine = len(mine), _worst(mine)
     places = decimals(mine["missed"])
     columns = {
         "Landscape": _texts(mine["landscape"]),
@@ -222,7 +230,7 @@ def blind_spots(tables: Tables) -> View | None:
         "Visited in #": [
             f"{a} of {b}" for a, b in zip(mine["runs_visited"], mine["runs"], strict=True)
         ],
-        "Uniform search would #": [percent(float(share)) for share in mine["expected"]],
+        "Uniform search would visit #": [percent(float(share)) for share in mine["expected"]],
         "p, corrected #": [p_value(float(p)) for p in mine["p_adjusted"]],
         "Visits a run at most #": [
             percent(float(bound)) if math.isfinite(float(bound)) else MISSING
@@ -230,11 +238,29 @@ def blind_spots(tables: Tables) -> View | None:
         ],
     }
     note = (
+        f"At most {PER_ARM} of each arm, and no pair that holds an option already listed for it. "
         "Costly ones first: there lay something better than the strategy’s mean result, by the "
-        "amount given. Visits a run at most: the upper 95 % bound on the probability that one run "
-        "visits the region; what lies below it cannot be told from never."
+        "amount given; tested verdicts stand before those by construction. Visits a run at most: "
+        "the upper 95 % bound on the probability that one run visits the region; what lies below "
+        "it cannot be told from never."
     )
-    return _view("blind_spots", "Blind spots", columns, note, source="regions", limit=40)
+    view = _view("blind_spots", "Blind spots", columns, note, source="regions", limit=40)
+    return replace(view, hidden=total - len(view.cells))
+
+
+def _worst(rows: pd.DataFrame) -> pd.DataFrame:
+    """The first few rows of each arm; a pair follows from an option that was listed before it."""
+    keys = [k for k in ("landscape", "space", "strategy", "budget", "instance") if k in rows]
+    kept: list[int] = []
+    listed: dict[tuple[Any, ...], list[str]] = {}
+    columns = zip(*(rows[key] for key in keys), strict=True)
+    for place, (arm, region) in enumerate(zip(columns, rows["region"], strict=True)):
+        before = listed.setdefault(arm, [])
+        follows = any(part in before for part in str(region).split(" and "))
+        if len(before) < PER_ARM and not follows:
+            before.append(str(region))
+            kept.append(place)
+    return rows.iloc[kept]
 
 
 def verdicts(tables: Tables) -> View | None:
