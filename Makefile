@@ -35,6 +35,7 @@ study: setup
 study-full: setup
 	$(BIN)/hpo-lab run $(STUDY)/study.toml
 	$(BIN)/hpo-lab report $(STUDY)/study.toml
+	$(BIN)/python experiments/keep.py results/no_attention $(STUDY)
 
 test: setup
 	$(BIN)/python -m pytest -n 2

@@ -136,8 +136,16 @@ def _status(given: argparse.Namespace) -> int:
 
 
 def _report(given: argparse.Namespace) -> int:
-    from hpo_lab.verbs import report
+    from hpo_lab.study import Study
+    from hpo_lab.verbs import finished_report, folder_of, report
 
+    finished = None if given.json or given.plugin else finished_report(given.study, given.out)
+    if finished is not None:
+        print(finished)
+        print(
+            f"report: {folder_of(Study.read(given.study), given.out) / 'report.html'} (unchanged)"
+        )
+        return 0
     found = report(given.study, given.out)
     if given.json:
         _print_json({key: value for key, value in found.items() if key != "console"})

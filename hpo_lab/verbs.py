@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import importlib.util
+import json
 import math
 import os
 from collections.abc import Mapping, Sequence
@@ -197,12 +200,48 @@ def report(study: Study | str | Path, out: str | Path | None = None) -> Record:
     shown = dict(tables)
     for column in ("wins", "oracle_wins"):
         shown["price"] = shown["price"].assign(**{column: shown["price"][column].map(in_words)})
-    path = page.write_report(folder, shown, facts(results))
+    said = facts(results)
+    path = page.write_report(folder, shown, said)
+    table = console.console_table(shown, said["spaces"])
+    (folder / "report.txt").write_text(f"{table}\n{MADE_FROM}{_made_from(results)}\n")
     return {
         **plain(summary(results, tables)),
         "path": str(path),
-        "console": console.console_table(shown),
+        "console": table,
     }
+
+
+MADE_FROM = "made from "  # how the last line of report.txt begins
+
+
+def finished_report(study: Study | str | Path, out: str | Path | None = None) -> str | None:
+    """Return the table of a report that is there and would come out the same, None otherwise.
+
+    It would where neither the results, nor what the study says of them, nor this code changed.
+    """
+    from hpo_lab.measure import Results
+
+    study = _study(study)
+    folder = folder_of(study, out)
+    told = folder / "report.txt"
+    if not (told.is_file() and (folder / "report.html").is_file()):
+        return None
+    table, _, made_from = told.read_text().rstrip("\n").rpartition("\n")
+    current = MADE_FROM + _made_from(Results.load(study, folder))
+    return table if made_from == current else None
+
+
+def _made_from(results: Any) -> str:
+    """A hash of everything that a report is made from."""
+    digest = hashlib.sha256(json.dumps(facts(results), default=str).encode())
+    digest.update(repr((results.study.systems, results.study.weight)).encode())
+    for package in ("hpo_lab", "landscapes"):
+        found = importlib.util.find_spec(package)
+        for folder in found.submodule_search_locations or [] if found else []:
+            for path in sorted(Path(folder).rglob("*.*")):
+                if path.suffix in (".py", ".html", ".css"):
+                    digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def facts(results: Any) -> Record:
@@ -232,11 +271,16 @@ def facts(results: Any) -> Record:
 
 
 def _sentence(part: Part) -> str:
-    """An assumption in words, with its reason."""
+    """An assumption in words, with its reason: without gat in op1, op2: the team knew …"""
     arguments = dict(part.arguments)
     reason = arguments.pop("reason", "")
-    said = ", ".join(f"{key} = {_shown(value)}" for key, value in arguments.items())
-    return f"{part.use}: {said}" + (f" ({reason})" if reason else "")
+    axis = arguments.pop("axis", ())
+    said = [f"{_shown(v)}" if k in _PLAIN else f"{k} {_shown(v)}" for k, v in arguments.items()]
+    where = [f"in {_shown(axis)}" if arguments else _shown(axis)] if axis else []
+    return " ".join([part.use, *said, *where]) + (f": {reason}" if reason else "")
+
+
+_PLAIN = ("option", "value", "scale", "family")  # arguments that speak for themselves
 
 
 def _shown(value: Any) -> str:

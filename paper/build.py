@@ -26,7 +26,7 @@ import typst
 
 from hpo_lab.errors import InputError
 from hpo_lab.figure import encoded, publish
-from hpo_lab.report import words
+from hpo_lab.figures import _words as words
 from hpo_lab.report.export import tex_text
 from hpo_lab.statistics import holm
 
@@ -349,7 +349,7 @@ COLUMNS = (
     *("in U", "", "", "in S", "", ""),
 )
 LEFT = (0, 8, 11)  # text; everything else is numbers
-_SMALL = "zero one two three four five six seven eight nine ten eleven twelve".split()
+_SMALL = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
 def in_words(count: int) -> str:

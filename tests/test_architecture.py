@@ -30,7 +30,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "measure": {"space", "region", "assumption", "landscape", "discovery", "study", "store"},
     "measures": {"space", "region", "assumption", "landscape", "study", "measure", "measures"},
     "figure": set(),
-    "figures": {"figure", "figures", "report"},  # of the report, its words for numbers
+    "figures": {"figure", "figures"},
     "report": {"figure", "figures", "report", "discovery"},
     "landscapes": {"space", "region", "assumption", "landscape", "discovery", "landscapes"},
 }

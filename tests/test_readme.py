@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -20,9 +21,9 @@ def shell(command: str, folder: Path) -> str:
     scripts = str(Path(sys.executable).parent)
     path = scripts + os.pathsep + os.environ["PATH"]
     command = command.replace(".venv/bin/", "")
-    done = subprocess.run(
+    done = subprocess.run(  # noqa: S602  (the project's own pages)
         command,
-        shell=True,  # noqa: S602  (the project's own pages)
+        shell=True,
         cwd=folder,
         env={**os.environ, "PATH": path},
         capture_output=True,
@@ -74,3 +75,9 @@ def test_the_make_targets_exist() -> None:
     makefile = (ROOT / "Makefile").read_text()
     for target in re.findall(r"make ([a-z][a-z-]*)", README):
         assert re.search(rf"^{target}:", makefile, re.M), target
+
+
+def test_the_readme_shows_the_kept_summary() -> None:
+    keep = runpy.run_path(str(ROOT / "experiments" / "keep.py"))
+    block = keep["summary"](ROOT / "experiments" / "no_attention" / "summary")
+    assert keep["shown"](README, block) == README
