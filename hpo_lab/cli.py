@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import errno
+import io
 import json
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -13,13 +17,22 @@ from hpo_lab.errors import InputError
 BAD_INPUT, NO_ROOM, INTERRUPTED, INCOMPLETE = 2, 74, 130, 1  # exit statuses
 
 
+Answer = tuple[int, dict[str, Any], list[str]]  # exit status, what --json prints, and lines
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status; a user's mistake is one line."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal may not know every letter
+            stream.reconfigure(errors="backslashreplace")
     given = _parser().parse_args(arguments)
     try:
-        for plugin in given.plugin:
-            _load(plugin)
-        status: int = given.verb(given)
+        with contextlib.redirect_stdout(sys.stderr):  # whatever a plug-in prints
+            for plugin in given.plugin:
+                _load(plugin)
+            answer: Answer = given.verb(given)
+        status, found, lines = answer
+        print(json.dumps(found, allow_nan=False) if given.json else "\n".join(lines), flush=True)
         return status
     except InputError as error:
         print(f"hpo-lab: {error}", file=sys.stderr)
@@ -27,8 +40,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nhpo-lab: stopped; the same command goes on from here", file=sys.stderr)
         return INTERRUPTED
+    except BrokenPipeError:  # as in: hpo-lab list | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return INCOMPLETE
     except OSError as error:
-        if type(error).__name__ != "DiskFull":
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         print(f"hpo-lab: {error.strerror}; free some and run it again", file=sys.stderr)
         return NO_ROOM
@@ -72,18 +88,12 @@ def _verb(
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("at least 1")
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1 on, not {text}")
+    return int(text)
 
 
-def _print_json(value: Any) -> None:
-    json.dump(value, sys.stdout, ensure_ascii=False, allow_nan=False)
-    print()
-
-
-def _run(given: argparse.Namespace) -> int:
+def _run(given: argparse.Namespace) -> Answer:
     from dataclasses import asdict
 
     from hpo_lab.harness import in_words, progress_bar
@@ -104,68 +114,50 @@ def _run(given: argparse.Namespace) -> int:
     if outcome.foreign:
         _say(f"{len(outcome.foreign)} runs in {folder} are not of this study and were left alone:")
         _say("  " + ", ".join(outcome.foreign[:5]) + (" …" if len(outcome.foreign) > 5 else ""))
-    if given.json:
-        _print_json({**asdict(outcome), "damaged": [str(path) for path in outcome.damaged]})
-    else:
-        print(
-            f"{outcome.done} runs were there, {outcome.ran} ran in {in_words(outcome.seconds)} "
-            f"({outcome.failures} failed trials); results in {folder}"
-        )
-    return INCOMPLETE if outcome.lost else 0
+    found = {**asdict(outcome), "damaged": [str(path) for path in outcome.damaged]}
+    line = (
+        f"{outcome.done} runs were there, {outcome.ran} ran in {in_words(outcome.seconds)} "
+        f"({outcome.failures} failed trials); results in {folder}"
+    )
+    return (INCOMPLETE if outcome.lost else 0), found, [line]
 
 
 def _say(text: str) -> None:
     print(text, file=sys.stderr)
 
 
-def _status(given: argparse.Namespace) -> int:
+def _status(given: argparse.Namespace) -> Answer:
     from hpo_lab.verbs import status
 
     found = status(given.study, given.out)
-    if given.json:
-        _print_json(found)
-        return 0
-    print(f"{found['study']}: {found['done']} of {found['runs']} runs are done ({found['folder']})")
+    lines = [
+        f"{found['study']}: {found['done']} of {found['runs']} runs are done ({found['folder']})"
+    ]
     for word in ("missing", "damaged", "foreign"):
         if found[word]:
-            print(f"{word}: {len(found[word])}")
-            print("\n".join(f"  {one}" for one in found[word][:10]))
+            lines += [f"{word}: {len(found[word])}", *(f"  {one}" for one in found[word][:10])]
             if len(found[word]) > 10:
-                print(f"  … and {len(found[word]) - 10} more (all with --json)")
-    return 0
+                lines.append(f"  … and {len(found[word]) - 10} more (all with --json)")
+    return 0, found, lines
 
 
-def _report(given: argparse.Namespace) -> int:
-    from hpo_lab.study import Study
-    from hpo_lab.verbs import finished_report, folder_of, report
+def _report(given: argparse.Namespace) -> Answer:
+    from hpo_lab.verbs import finished_report, report
 
     finished = None if given.json or given.plugin else finished_report(given.study, given.out)
     if finished is not None:
-        print(finished)
-        print(
-            f"report: {folder_of(Study.read(given.study), given.out) / 'report.html'} (unchanged)"
-        )
-        return 0
+        return 0, {}, [*finished, "(unchanged)"]
     found = report(given.study, given.out)
-    if given.json:
-        _print_json({key: value for key, value in found.items() if key != "console"})
-        return 0
-    print(found["console"])
-    for title in found["missing"][:5]:
-        print(f"missing: {title}")
+    lines = [found.pop("console"), *(f"missing: {title}" for title in found["missing"][:5])]
     if len(found["missing"]) > 5:
-        print(f"missing: {len(found['missing']) - 5} more; run the study to complete it")
-    print(f"report: {found['path']}")
-    return 0
+        lines.append(f"missing: {len(found['missing']) - 5} more; run the study to complete it")
+    return 0, found, [*lines, f"report: {found['path']}"]
 
 
-def _price(given: argparse.Namespace) -> int:
+def _price(given: argparse.Namespace) -> Answer:
     from hpo_lab.verbs import price
 
     found = price(given.study)
-    if given.json:
-        _print_json(found)
-        return 0
     header = ("landscape", "space", "optimum", "price", "by chance", "p", "carriers", "wins at")
     rows = [
         _price_row(landscape, space)
@@ -173,9 +165,11 @@ def _price(given: argparse.Namespace) -> int:
         for space in landscape["spaces"]
     ]
     widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
-    for row in [header, *rows]:
-        print("  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip())
-    return 0
+    lines = [
+        "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip()
+        for row in [header, *rows]
+    ]
+    return 0, found, lines
 
 
 def _price_row(landscape: dict[str, Any], space: dict[str, Any]) -> tuple[str, ...]:
@@ -199,18 +193,14 @@ def _number(value: float | None) -> str:
     return "unknown" if value is None else f"{value:.4g}"
 
 
-def _list(given: argparse.Namespace) -> int:
+def _list(given: argparse.Namespace) -> Answer:
     from hpo_lab.verbs import catalogue
 
     found = catalogue()
-    if given.json:
-        _print_json(found)
-        return 0
+    lines = []
     for kind, entries in found.items():
-        print(kind)
-        for entry in entries:
-            print(f"  {entry['name']:<14} {entry['about']}")
-    return 0
+        lines += [kind, *(f"  {entry['name']:<14} {entry['about']}" for entry in entries)]
+    return 0, found, lines
 
 
 if __name__ == "__main__":

@@ -41,9 +41,18 @@ def find(kind: str, name: str) -> Any:
         module = importlib.import_module(f"{KINDS[kind][0]}.{name}")
         return _classes(module, kind)[name]
     if name in _entry_points(kind):
-        return _entry_points(kind)[name].load()
-    singular = {"strategies": "strategy"}.get(kind, kind[:-1])
-    raise InputError(f"there is no {singular} {nearest(name, names(kind))}")
+        try:
+            return _entry_points(kind)[name].load()
+        except (ImportError, AttributeError) as error:
+            where = _entry_points(kind)[name].value
+            raise InputError(
+                f'the {_singular(kind)} "{name}" of {where} cannot be loaded: {error}'
+            ) from error
+    raise InputError(f"there is no {_singular(kind)} {nearest(name, names(kind))}")
+
+
+def _singular(kind: str) -> str:
+    return {"strategies": "strategy"}.get(kind, kind[:-1])
 
 
 def about(kind: str, name: str) -> str:
@@ -110,7 +119,8 @@ def frozen(value: Any) -> Any:
 def load_plugin(path: str | Path) -> None:
     """Add every plug-in class that a person's own Python file defines; the file is executed.
 
-    Raises InputError where the file is missing or defines none.
+    Raises InputError where the file is missing, cannot be executed, defines none, or takes a name
+    that is in use.
     """
     path = Path(path).resolve()
     if not path.is_file():
@@ -121,12 +131,35 @@ def load_plugin(path: str | Path) -> None:
         raise InputError(f"{path} is not a Python file; a plug-in's name ends in .py")
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise InputError(f"the plug-in {_place(path, error)}: {_said(error)}") from error
     found = {kind: _classes(module, kind) for kind in KINDS}
     if not any(found.values()):
         raise InputError(f"{path} defines no landscape, strategy, assumption, measure or figure")
     for kind, classes in found.items():
+        for name in classes:
+            if name in _modules(kind) or name in _entry_points(kind):
+                raise InputError(
+                    f'{path}: there is a {_singular(kind)} "{name}" already; rename it'
+                )
+    for kind, classes in found.items():
         _PLUGINS[kind].update(classes)
+
+
+def _place(path: Path, error: Exception) -> str:
+    """The file, with the line of it that raised."""
+    import traceback
+
+    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
+    line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else None
+    return f"{path}, line {line}" if line else str(path)
+
+
+def _said(error: Exception) -> str:
+    text = error.msg if isinstance(error, SyntaxError) else str(error)
+    return " ".join(f"{type(error).__name__}: {text}".split())
 
 
 @cache

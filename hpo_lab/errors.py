@@ -20,8 +20,14 @@ def nearest(name: str, known: Iterable[str]) -> str:
     import difflib
 
     known = sorted(known)
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    shown = name if len(name) <= 100 else name[:99] + "…"
+    alike = {_loosely(one): one for one in reversed(known)}
+    close = difflib.get_close_matches(_loosely(name)[:100], alike, n=1, cutoff=0.5)
     if close:
-        return f'"{name}" (did you mean "{close[0]}"?)'
-    shown = ", ".join(known[:12]) + (", …" if len(known) > 12 else "")
-    return f'"{name}" (known: {shown or "none"})'
+        return f'"{shown}" (did you mean "{alike[close[0]]}"?)'
+    others = ", ".join(known[:12]) + (", …" if len(known) > 12 else "")
+    return f'"{shown}" (known: {others or "none"})'
+
+
+def _loosely(name: str) -> str:
+    return name.casefold().replace("-", "_").replace(" ", "_")

@@ -9,9 +9,12 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import math
+import re
 import tomllib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -29,26 +32,37 @@ from hpo_lab.space import Family, Record, Space
 SCHEMA = 1
 Weight = Literal["family", "parameters"]
 RESERVED = ("hypotheses", "controls", "noise")
-LARGEST_FILE = 1_000_000  # bytes of a study file that are read at all
+LARGEST_FILE = 200_000  # bytes of a study file that are read at all
+DEEPEST_KEY = 50  # parts of a dotted key: reading one takes time and memory of the square
+MOST_EVALUATIONS = 10_000_000  # in one run
+MOST_RUNS = 1_000_000  # in one study
+MOST_LANDSCAPES = 1_000  # in one study
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One plug-in as a study names it: what to use, with which arguments, under which label."""
+    """One plug-in as a study names it: what to use, with which arguments, under which label.
+
+    Parts are compared by ``exact``, the arguments as text, for which 1, 1.0 and true are three.
+    """
 
     kind: str
     use: str
-    arguments: tuple[tuple[str, Any], ...] = ()
+    arguments: tuple[tuple[str, Any], ...] = field(default=(), compare=False)
     label: str = ""
+    exact: str = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "exact", repr(self.arguments))
 
     def make(self, **more: Any) -> Any:
         """Return the plug-in itself; InputError where the arguments do not fit."""
-        return _made(self.kind, self.use, self.arguments + tuple(more.items()))
+        return _made(replace(self, arguments=self.arguments + tuple(more.items())))
 
 
 @lru_cache(maxsize=256)
-def _made(kind: str, use: str, arguments: tuple[tuple[str, Any], ...]) -> Any:
-    return discovery.make(kind, use, dict(arguments))
+def _made(part: Part) -> Any:
+    return discovery.make(part.kind, part.use, dict(part.arguments))
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,14 +209,11 @@ class Study:
         if path.is_dir():
             path = path / "study.toml"
         try:
-            if path.stat().st_size > LARGEST_FILE:
-                raise InputError(f"the file is larger than {LARGEST_FILE:,} bytes")
-            table = tomllib.loads(path.read_text(encoding="utf-8"))
-            return _study(path, table)
+            return _study(path, _contents(path))
         except FileNotFoundError:
             raise InputError(f"{path}: there is no such study file") from None
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise InputError(f"{path}: cannot be read as TOML: {_one_line(error)}") from None
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read: {error.strerror}") from None
         except RecursionError:
             raise InputError(f"{path}: the file is nested too deeply") from None
         except InputError as error:
@@ -248,7 +259,64 @@ class Study:
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:500]
+    text = " ".join(str(error).split())
+    return text if len(text) <= 500 else text[:499] + "…"
+
+
+# --- from a file to its tables -----------------------------------------------------------------
+
+# Comments and strings, which may hold any number of dots.
+_TEXT = re.compile(
+    r'''"""(?:[^\\]|\\.)*?"""|"(?:[^"\\\n]|\\.)*"|#[^\n]*''' r"""|'''.*?'''|'[^'\n]*'""", re.DOTALL
+)
+
+
+def _contents(path: Path) -> Record:
+    """The tables of a study file; InputError where it is not TOML, or takes too long to read."""
+    if path.exists() and not path.is_file():
+        raise InputError("this is not a file")
+    with path.open("rb") as file:
+        given = file.read(LARGEST_FILE + 1)
+    if len(given) > LARGEST_FILE:
+        raise InputError(f"the file is larger than {LARGEST_FILE:,} bytes")
+    try:
+        text = given.decode("utf-8-sig")
+        keys = re.split(r"[,=\[\]{}\n]", _TEXT.sub("", text))
+        if any(key.count(".") >= DEEPEST_KEY for key in keys):
+            raise InputError(f"a key has more than {DEEPEST_KEY} parts")
+        table = tomllib.loads(text)
+    except UnicodeDecodeError as error:
+        raise InputError(f"the file is not text in UTF-8 (byte {error.start})") from None
+    except InputError:
+        raise
+    except ValueError as error:  # of the syntax, or of a number with thousands of digits
+        raise InputError(f"this is not TOML: {error}") from None
+    _plain_values("", table)
+    return table
+
+
+def _plain_values(where: str, value: Any) -> None:
+    """Refuse what no key of a study takes, so that nothing has to reckon with it later."""
+    if isinstance(value, dict):
+        for key, one in value.items():
+            _plain_values(f"{where}.{key}" if where else key, one)
+            if _CONTROL.search(key):
+                raise InputError(f"{where or 'the file'}: a key has control characters")
+    elif isinstance(value, list):
+        for one in value:
+            _plain_values(where, one)
+    elif isinstance(value, str):
+        if _CONTROL.search(value):
+            raise InputError(f"{where}: the text has control characters")
+    elif not isinstance(value, bool | int | float):
+        raise InputError(f"{where}: dates and times mean nothing here; put it in quotes")
+    elif value != value:
+        raise InputError(f"{where}: nan is no value")
+    elif isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise InputError(f"{where}: the number is too large")
+
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 # --- from the tables of a file to a study ------------------------------------------------------
@@ -259,8 +327,10 @@ def _study(path: Path, table: Record) -> Study:
     for key in RESERVED:
         if key in table:
             raise InputError(f"{key}: not built yet; leave this table out")
-    if table.get("schema") != SCHEMA:
-        raise InputError(f"schema: this version reads schema {SCHEMA}, not {table.get('schema')!r}")
+    if "schema" not in table:
+        raise InputError(f"schema: the key is missing; begin the file with schema = {SCHEMA}")
+    if table["schema"] is True or table["schema"] != SCHEMA:
+        raise InputError(f"schema: this version reads schema {SCHEMA}, not {table['schema']!r}")
     runs = _table("runs", table.get("runs", {}), _RUNS)
     reference = _table("reference", table.get("reference", {}), ("weight",))
     regions = _table("regions", table.get("regions", {}), ("systems",))
@@ -274,8 +344,8 @@ def _study(path: Path, table: Record) -> Study:
         spaces=_spaces(table, landscapes),
         strategies=_strategies(table),
         budgets=_budgets(runs.get("budget", 50)),
-        instances=_count("runs.instances", runs.get("instances", 1)),
-        repetitions=_count("runs.repetitions", runs.get("repetitions", 1)),
+        instances=_count("runs.instances", runs.get("instances", 1), most=MOST_RUNS),
+        repetitions=_count("runs.repetitions", runs.get("repetitions", 1), most=MOST_RUNS),
         entropy=_count("runs.entropy", runs.get("entropy", 0), least=0),
         weight=_one_of("reference.weight", reference.get("weight", "family"), _WEIGHTS),
         systems=_systems(regions.get("systems", list(SYSTEMS))),
@@ -301,6 +371,17 @@ _WEIGHTS = ("family", "parameters")
 
 def _checked(study: Study) -> Study:
     """Refuse what only building the problems can show: spaces that are empty, wrong names."""
+    each = len(study.strategies) * len(study.budgets) * study.repetitions
+    places = sum(
+        len(study.instances_of(landscape))
+        for space, landscape in itertools.product(study.spaces, study.landscapes)
+        if landscape.label in space.landscapes
+    )
+    if each * places > MOST_RUNS:
+        raise InputError(
+            f"runs: that would be {each * places:,} runs, more than {MOST_RUNS:,}; "
+            "make several studies of it"
+        )
     for landscape in study.landscapes:
         _within(f"landscapes: {landscape.label}", landscape.make)
         if study.instances > 1 and "instance" in dict(landscape.arguments):
@@ -354,19 +435,24 @@ def _text(where: str, value: Any) -> str:
     return value
 
 
+_NO_NAME = set('/\\:*?"<>|\n\t')
+
+
 def _name(where: str, value: Any) -> str:
     """A name becomes part of a path, so it may not leave its folder."""
     name = _text(where, value)
-    if not name or name != name.strip(". ") or any(c in name for c in '/\\\0\n\r:*?"<>|'):
+    if not 0 < len(name.encode()) <= 100 or name != name.strip(". ") or set(name) & _NO_NAME:
         raise InputError(f"{where}: {name!r} cannot name a folder; use letters, digits, - and _")
     return name
 
 
-def _count(where: str, value: Any, least: int = 1) -> int:
+def _count(where: str, value: Any, least: int = 1, most: int = 10**18) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise InputError(f"{where}: expected a whole number, got {_kind(value)}")
-    if not least <= value <= 10**18:
+    if value < least:
         raise InputError(f"{where}: must be at least {least}, not {value}")
+    if value > most:
+        raise InputError(f"{where}: must be at most {most:,}, not {value:,}")
     return value
 
 
@@ -374,7 +460,7 @@ def _budgets(value: Any) -> tuple[int, ...]:
     given = value if isinstance(value, list) else [value]
     if not given:
         raise InputError("runs.budget: the list is empty; name at least one budget")
-    return tuple(sorted({_count("runs.budget", one) for one in given}))
+    return tuple(sorted({_count("runs.budget", one, most=MOST_EVALUATIONS) for one in given}))
 
 
 def _one_of(where: str, value: Any, known: Sequence[str]) -> Any:
@@ -396,6 +482,9 @@ def _universe(table: Record) -> Space | None:
     for key, value in given.items():
         if not isinstance(value, dict):
             raise InputError(f"universe.{key}: expected a table, got {_kind(value)}")
+    for key, value in given.get("families", {}).items():
+        if not isinstance(value, dict):
+            raise InputError(f"universe.families.{key}: expected a table, got {_kind(value)}")
     spaces: list[Space] = []
     _within("universe", lambda: spaces.append(Space.from_dict(given)))
     return spaces[0]
@@ -423,15 +512,15 @@ def _part(kind: str, where: str, table: Record) -> Part:
 
 def _label(where: str, value: Any) -> str:
     text = _text(f"{where}.name", value)
-    if not text.strip() or "\n" in text:
-        raise InputError(f"{where}.name: a name is one line of text")
+    if not text.strip() or "\n" in text or "\t" in text or len(text) > 200:
+        raise InputError(f"{where}.name: a name is one line of at most 200 characters")
     return text
 
 
 def _unique(where: str, labels: Sequence[str]) -> None:
-    for label in labels:
-        if labels.count(label) > 1:
-            raise InputError(f'{where}: two are called "{label}"; give each a name of its own')
+    for label, count in Counter(labels).items():
+        if count > 1:
+            raise InputError(f'{where}: {count} are called "{label}"; give each a name of its own')
 
 
 def _landscapes(table: Record, universe: Space | None) -> tuple[Part, ...]:
@@ -440,6 +529,9 @@ def _landscapes(table: Record, universe: Space | None) -> tuple[Part, ...]:
     if universe is not None:
         if not any(takes(part, "space") for part in parts):
             raise InputError("universe: no landscape of this study takes a universe; leave it out")
+        for part in parts:
+            if takes(part, "space") and "space" in dict(part.arguments):
+                raise InputError(f"landscapes: {part.label}: give either space here or [universe]")
         more = (("space", universe),)
         parts = [
             replace(p, arguments=p.arguments + more) if takes(p, "space") else p for p in parts
@@ -459,6 +551,12 @@ def _expanded(part: Part) -> list[Part]:
     }
     if not lists:
         return [part]
+    if not all(lists.values()):
+        raise InputError(f"landscapes: {part.label}: the list of values is empty")
+    if math.prod(len(values) for values in lists.values()) > MOST_LANDSCAPES:
+        raise InputError(
+            f"landscapes: {part.label}: the lists make more than {MOST_LANDSCAPES:,} landscapes"
+        )
     expanded = []
     for values in itertools.product(*lists.values()):
         chosen = dict(zip(lists, values, strict=True))
@@ -467,8 +565,6 @@ def _expanded(part: Part) -> list[Part]:
         named = part.label != part.use or not all(isinstance(v, str) for v in values)
         label = " ".join([part.label, *words] if named else words)
         expanded.append(Part(part.kind, part.use, arguments, label))
-    if not expanded:
-        raise InputError(f"landscapes: {part.label}: the list of values is empty")
     return expanded
 
 
@@ -499,8 +595,11 @@ def _space(key: str, value: Any, landscapes: Sequence[Part]) -> SpaceSpec:
     named = given.get("landscapes", labels)
     if not isinstance(named, list):
         raise InputError(f"{where}.landscapes: expected a list, got {_kind(named)}")
+    if not named:
+        raise InputError(f"{where}.landscapes: the list is empty; leave the key out to use all")
     known = [*labels, *dict.fromkeys(part.use for part in landscapes)]
     for one in named:
         _one_of(f"{where}.landscapes", one, known)
-    chosen = tuple(p.label for p in landscapes if p.label in named or p.use in named)
+    wanted = set(named)
+    chosen = tuple(part.label for part in landscapes if {part.label, part.use} & wanted)
     return SpaceSpec(_label(where, given.get("name", key)), parts, chosen)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hpo_lab import discovery
+from hpo_lab.errors import InputError
 from hpo_lab.landscape import Landscape, Problem
 from hpo_lab.space import Record
 from hpo_lab.study import Part, Study
@@ -75,7 +76,12 @@ def run(
     """Run what is missing of a study; what is there already is kept. See ``harness.campaign``."""
     from hpo_lab.harness import campaign
 
+    if not isinstance(study, Study):
+        for plugin in plugins:
+            discovery.load_plugin(plugin)
     study = _study(study)
+    if workers is not None and workers < 1:
+        raise InputError(f"workers must be at least 1, not {workers}")
     return campaign(
         study,
         folder_of(study, out),
@@ -214,8 +220,8 @@ def report(study: Study | str | Path, out: str | Path | None = None) -> Record:
 MADE_FROM = "made from "  # how the last line of report.txt begins
 
 
-def finished_report(study: Study | str | Path, out: str | Path | None = None) -> str | None:
-    """Return the table of a report that is there and would come out the same, None otherwise.
+def finished_report(study: Study | str | Path, out: str | Path | None = None) -> list[str] | None:
+    """Return what a report said that is there and would come out the same, None otherwise.
 
     It would where neither the results, nor what the study says of them, nor this code changed.
     """
@@ -228,7 +234,7 @@ def finished_report(study: Study | str | Path, out: str | Path | None = None) ->
         return None
     table, _, made_from = told.read_text().rstrip("\n").rpartition("\n")
     current = MADE_FROM + _made_from(Results.load(study, folder))
-    return table if made_from == current else None
+    return [table, f"report: {folder / 'report.html'}"] if made_from == current else None
 
 
 def _made_from(results: Any) -> str:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import numbers
 import re
 import runpy
 import shutil
@@ -174,7 +175,7 @@ def _one(table: pd.DataFrame, **keys: str) -> Mapping[str, object]:
 
 def _float(row: Mapping[str, object], column: str) -> float:
     value = row.get(column, math.nan)
-    return float(value) if isinstance(value, int | float) else math.nan
+    return float(value) if isinstance(value, numbers.Real) else math.nan
 
 
 def _at_budget(row: Mapping[str, object], budget: int) -> float:

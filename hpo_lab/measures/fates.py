@@ -21,7 +21,8 @@ class Fates(Measure):
 
     With ε = ``tolerance`` × (mean truth of uniform points − optimum), a basin B with minimum f_B
     is *excluded* if min over S∩B of f > f_B + ε; *found* if a visit in it is at most f_B + ε;
-    *entered* if it was visited only above that; else *missed*. Only landscapes that know their
+    *entered* if it was visited only above that; else *missed*, or *unknown* where the landscape
+    does not know min over S∩B. Only landscapes that know their
     minima have rows. One row an arm and instance.
     """
 
@@ -46,22 +47,23 @@ class Fates(Measure):
         excluded = reach > minima.values + epsilon
         found = ~excluded & (lowest <= minima.values + epsilon)
         entered = ~excluded & ~found & np.isfinite(lowest)
-        counts = {"found": found, "entered": entered}
+        # a basin whose lowest value here is not known is neither excluded nor missed for certain
+        unknown = np.isnan(reach) & ~found & ~entered
+        missed = ~excluded & ~found & ~entered & ~unknown
+        counts = {"found": found, "entered": entered, "missed": missed, "unknown": unknown}
         means = {word: float(mask.sum(axis=1).mean()) for word, mask in counts.items()}
-        left = float((~excluded).sum()) - means["found"] - means["entered"]
         return {
             **arm.labels,
             "instance": cell.instance,
             "basins": len(minima.values),
             "epsilon": epsilon,
             **means,
-            "missed": left,
             "excluded": float(excluded.sum()),
         }
 
 
 _KEYS = ("landscape", "space", "strategy", "budget", "instance", "basins", "epsilon")
-_COUNTS = ("found", "entered", "missed", "excluded")
+_COUNTS = ("found", "entered", "missed", "excluded", "unknown")
 
 
 @lru_cache(maxsize=64)
