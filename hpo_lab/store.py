@@ -135,7 +135,7 @@ class Store:
         draft = self.runs / f".{identity}.{_host()}.{os.getpid()}.tmp"
         try:
             with draft.open("wb") as file:
-                _write_parquet(file, identity, trials, about)
+                file.write(_encoded(identity, trials, about))
                 file.flush()
                 os.fsync(file.fileno())
             draft.replace(self.path(identity))
@@ -145,9 +145,9 @@ class Store:
     def read(self, identity: str) -> Stored:
         """Return a run; Damaged where it does not match its checksum, Newer for a later format.
 
-        An OSError that is not the file's fault (no permission, too many open files) is passed on.
+        An OSError is not the file's fault (no permission, too many open files) and is passed on.
         """
-        return _read_parquet(self.path(identity), identity)
+        return _decoded(self.path(identity), identity)
 
     def read_all(self, identities: Iterable[str]) -> Iterator[Stored | Path]:
         """Yield the runs that are there; for a damaged one the path that it was set aside to."""
@@ -199,7 +199,8 @@ def _alive(pid: int) -> bool:
     return True
 
 
-def _write_parquet(file: Any, identity: str, trials: Trials, about: Record) -> None:
+def _encoded(identity: str, trials: Trials, about: Record) -> bytes:
+    """A run as the bytes of its file."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -218,44 +219,65 @@ def _write_parquet(file: Any, identity: str, trials: Trials, about: Record) -> N
         "provenance": provenance() | about,
         "content": trials.content(),
     }
-    table = pa.table(columns).replace_schema_metadata({_KEY: json.dumps(_sealed(head))})
+    table = pa.table(columns).replace_schema_metadata({_KEY: json.dumps(head)})
+    file = pa.BufferOutputStream()
     pq.write_table(
         table,
         file,
         compression="none",  # so that no file is larger in memory than it is on the disk
         use_dictionary=False,
         write_statistics=False,
-        write_page_checksum=True,
     )
+    return _sealed(file.getvalue().to_pybytes())
 
 
-def _sealed(head: Record) -> Record:
-    """The head with a checksum over itself (and, through ``content``, over the trials)."""
-    text = json.dumps({k: v for k, v in head.items() if k != "seal"}, sort_keys=True)
-    return head | {"seal": hashlib.sha256(text.encode()).hexdigest()}
+def _footer(data: bytes) -> int:
+    """Where the footer of a Parquet file begins."""
+    return len(data) - 8 - int.from_bytes(data[-8:-4], "little")
 
 
-def _read_parquet(path: Path, identity: str) -> Stored:
+def _sealed(data: bytes) -> bytes:
+    """A Parquet file with a checksum of all of it before its footer, where readers pass it over."""
+    footer = _footer(data)
+    return data[:footer] + hashlib.sha256(data).digest() + data[footer:]
+
+
+def _check_seal(data: bytes) -> None:
+    """Raise ValueError where a byte is not what was written; so it will be in every format.
+
+    Broken Parquet can be read as other data, and can end the process that reads it.
+    """
+    footer = _footer(data)
+    seal = data[max(footer - 32, 0) : max(footer, 0)]
+    if seal != hashlib.sha256(data[: footer - 32] + data[footer:]).digest():
+        raise ValueError("the file does not match its checksum")
+
+
+def _decoded(path: Path, identity: str) -> Stored:
+    data = path.read_bytes()
     try:
-        head, trials = _parsed(path, identity)
+        _check_seal(data)
+        return _parsed(path, data, identity)
     except Newer:
         raise
-    except OSError as error:
-        if error.errno is not None:  # the system's, not the Parquet reader's
-            raise
-        raise Damaged(f"{path}: {error}") from error
     except Exception as error:  # whatever a broken file makes the reader say
         raise Damaged(f"{path}: {error}") from error
-    return Stored(identity, trials, head["content"], head["provenance"])
 
 
-def _parsed(path: Path, identity: str) -> tuple[Record, Trials]:
+def _parsed(path: Path, data: bytes, identity: str) -> Stored:
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    with path.open("rb") as source, pq.ParquetFile(source, page_checksum_verification=True) as file:
+    with pq.ParquetFile(pa.BufferReader(data)) as file:
         head = json.loads(file.metadata.metadata[_KEY])
-        _check_head(path, head, identity)
-        _check_size(file.metadata, path.stat().st_size)
+        if head["format"] > FORMAT:
+            raise Newer(
+                f"{path} has format {head['format']} and this version reads up to {FORMAT}; "
+                "install a newer hpo_lab"
+            )
+        if head["identity"] != identity:
+            raise ValueError("the file holds another run than its name says")
+        _check_size(file.metadata, len(data))
         table = file.read()
     arrays = {name: table.column(name).to_numpy() for name in table.column_names}
     places = [arrays[name] for name in table.column_names if name.startswith("x")]
@@ -270,24 +292,11 @@ def _parsed(path: Path, identity: str) -> tuple[Record, Trials]:
     )
     if trials.content() != head["content"]:
         raise ValueError("the trials do not match their checksum")
-    return head, trials
-
-
-def _check_head(path: Path, head: Record, identity: str) -> None:
-    """The seal is checked first, in every format, so that a damaged format is not a newer one."""
-    if head != _sealed(head):
-        raise ValueError("the head does not match its seal")
-    if head["format"] > FORMAT:
-        raise Newer(
-            f"{path} has format {head['format']} and this version reads up to {FORMAT}; "
-            "install a newer hpo_lab"
-        )
-    if head["identity"] != identity:
-        raise ValueError("the file holds another run than its name says")
+    return Stored(identity, trials, head["content"], dict(head["provenance"]))
 
 
 def _check_size(metadata: Any, size: int) -> None:
-    """Refuse, before anything is read, what would take far more memory than the file has bytes."""
+    """Refuse, before it is read, a stranger's file that takes far more memory than its size."""
     groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
     chunks = [group.column(i) for group in groups for i in range(group.num_columns)]
     if {chunk.compression for chunk in chunks} - {"UNCOMPRESSED"}:

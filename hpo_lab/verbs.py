@@ -297,8 +297,8 @@ def summary(results: Any, tables: Mapping[str, pd.DataFrame]) -> Record:
     """Return the report as plain values: every arm with its regret, coverage, fates and regions."""
     keys = ["landscape", "space", "strategy", "budget"]
     rows = {
-        name: dict(list(tables[name].groupby(keys, sort=False)))
-        for name in ("regions", "coverage", "fates")
+        name: dict(list(tables[name].groupby(keys, sort=False))) if len(tables[name]) else {}
+        for name in ("regions", "coverage", "fates", "benefit")
     }
     arms = [_arm(row, rows) for row in tables["arms"].to_dict("records")]
     return {
@@ -333,7 +333,8 @@ def _arm(row: Mapping[Any, Any], rows: Mapping[str, Mapping[Any, pd.DataFrame]])
     keys = {key: row[key] for key in ("landscape", "space", "strategy", "budget")}
     key = tuple(keys.values())
     regions, coverage = rows["regions"][key], rows["coverage"][key]
-    fates = rows["fates"].get(key)
+    fates, benefit = rows["fates"].get(key), rows["benefit"].get(key)
+    net = {} if benefit is None else benefit.iloc[0].to_dict()
     visits = regions[regions["system"].isin(("families", "options"))]
     counts = ["cells", "occupied", "expected_in_space", "expected_in_universe", "excess_emptiness"]
     return {
@@ -361,7 +362,11 @@ def _arm(row: Mapping[Any, Any], rows: Mapping[str, Mapping[Any, pd.DataFrame]])
             "search": row["observed_from_search"],
             "selection": 0.0 if math.isfinite(row["observed_total"]) else math.nan,
         },
-        "intervals": {"total": _interval(row)},
+        "benefit": net.get("net", math.nan),
+        "intervals": {
+            "total": _interval(row["total_low"], row["total_high"]),
+            "benefit": _interval(net.get("low", math.nan), net.get("high", math.nan)),
+        },
         "coverage": {
             **coverage[[*counts, "distinct", "repeats"]].mean().to_dict(),
             "visits": visits[
@@ -375,8 +380,7 @@ def _arm(row: Mapping[Any, Any], rows: Mapping[str, Mapping[Any, pd.DataFrame]])
     }
 
 
-def _interval(row: Mapping[Any, Any]) -> list[float] | None:
-    low, high = row["total_low"], row["total_high"]
+def _interval(low: float, high: float) -> list[float] | None:
     return [low, high] if math.isfinite(low) else None
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import tomllib
 from concurrent.futures import Executor, Future
 from pathlib import Path
 from typing import Any
@@ -80,9 +79,9 @@ def write(path: Path, text: str) -> Path:
     return path
 
 
-def study_file(folder: Path, text: str = STUDY, **changes: str) -> Path:
-    """Write a study file; ``old="new"`` pairs are not identifiers, so pass them as a dictionary."""
-    for old, new in changes.items():
+def study_file(folder: Path, *changes: tuple[str, str], text: str = STUDY) -> Path:
+    """Write a study file, with some of its text replaced, and return its path."""
+    for old, new in changes:
         assert old in text
         text = text.replace(old, new)
     return write(folder / "study.toml", text)
@@ -123,8 +122,3 @@ def told(*arguments: object) -> dict[str, Any]:
     assert said.returncode == 0, said.stderr
     found: dict[str, Any] = json.loads(said.stdout)
     return found
-
-
-def tables(text: str) -> dict[str, Any]:
-    """Return a TOML text as tables."""
-    return tomllib.loads(text)
