@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"hpo-lab: {error}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
-        print("\nhpo-lab: stopped; the same command goes on from here", file=sys.stderr)
+        print("hpo-lab: stopped; the same command goes on from here", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:  # as in: hpo-lab list | head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -104,9 +104,10 @@ def _run(given: argparse.Namespace) -> Answer:
     workers = given.workers or cores()
     folder = folder_of(study, given.out)
     _say(f"{study.name}: {len(study.runs)} runs on {workers} workers; results in {folder}")
-    outcome = run(
-        study, folder, workers=workers, progress=progress_bar(), plugins=tuple(given.plugin)
-    )
+    with progress_bar() as progress:
+        outcome = run(
+            study, folder, workers=workers, progress=progress, plugins=tuple(given.plugin)
+        )
     for path in outcome.damaged:
         _say(f"damaged, set aside and run again: {path}")
     for title in outcome.lost:

@@ -26,6 +26,7 @@ KINDS: Mapping[str, tuple[str, str]] = {  # kind -> (package, the protocol its c
     "figures": ("hpo_lab.figures", "Figure"),
 }
 _PLUGINS: dict[str, dict[str, type]] = {kind: {} for kind in KINDS}
+_LOADED: list[Path] = []
 
 
 def names(kind: str) -> list[str]:
@@ -146,6 +147,12 @@ def load_plugin(path: str | Path) -> None:
                 )
     for kind, classes in found.items():
         _PLUGINS[kind].update(classes)
+    _LOADED.append(path)
+
+
+def loaded() -> int:
+    """Return how many plug-in files were loaded; what was made before the last may be outdated."""
+    return len(_LOADED)
 
 
 def _place(path: Path, error: Exception) -> str:

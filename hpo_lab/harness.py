@@ -215,6 +215,8 @@ def campaign(
         if error.errno in NO_ROOM:
             raise DiskFull(error.errno, f"no room for results in {folder}") from error
         raise
+    finally:
+        store.sweep()  # workers that were stopped leave drafts, like killed ones
     outcome.seconds = time.monotonic() - start
     return outcome
 
@@ -414,8 +416,9 @@ def _deaf() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def progress_bar() -> Progress:
-    """Return a progress callback that draws a bar with an estimate on standard error."""
+@contextlib.contextmanager
+def progress_bar() -> Iterator[Progress]:
+    """A progress callback that draws a bar with an estimate on standard error."""
     from tqdm import tqdm
 
     bar: tqdm[Any] | None = None
@@ -435,10 +438,12 @@ def progress_bar() -> Progress:
             left = "estimating" if seconds is None else f"about {in_words(seconds)} left"
             bar.set_postfix_str(left, refresh=False)
             bar.update(done - bar.n)
-            if done >= total:
-                bar.close()
 
-    return report
+    try:
+        yield report
+    finally:
+        if bar is not None:
+            bar.close()
 
 
 def in_words(seconds: float) -> str:

@@ -57,11 +57,12 @@ class Part:
 
     def make(self, **more: Any) -> Any:
         """Return the plug-in itself; InputError where the arguments do not fit."""
-        return _made(replace(self, arguments=self.arguments + tuple(more.items())))
+        part = replace(self, arguments=self.arguments + tuple(more.items()))
+        return _made(part, discovery.loaded())
 
 
 @lru_cache(maxsize=256)
-def _made(part: Part) -> Any:
+def _made(part: Part, loaded: int) -> Any:
     return discovery.make(part.kind, part.use, dict(part.arguments))
 
 
@@ -88,7 +89,11 @@ def reweighted(universe: Space, weight: Weight) -> Space:
 
 @lru_cache(maxsize=256)
 def _problem(
-    landscape: Part, instance: int | None, assumptions: tuple[Part, ...], weight: Weight
+    landscape: Part,
+    instance: int | None,
+    assumptions: tuple[Part, ...],
+    weight: Weight,
+    loaded: int,
 ) -> Problem:
     made: Landscape = landscape.make(**({} if instance is None else {"instance": instance}))
     chain: list[Assumption] = [part.make() for part in assumptions]
@@ -120,7 +125,8 @@ class Arm:
     def problem(self, instance: int) -> Problem:
         """Return the problem of one instance of the landscape."""
         seed = instance if seeded(self.landscape) else None
-        return _problem(self.landscape, seed, self.space.assumptions, self.weight)
+        assumptions = self.space.assumptions
+        return _problem(self.landscape, seed, assumptions, self.weight, discovery.loaded())
 
     def run(self, instance: int, repetition: int) -> Run:
         """Return one run of the arm."""

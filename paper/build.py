@@ -58,11 +58,14 @@ NEEDED = {
         *("chance_mean", "chance_p", "budgets", "random_regret", "low", "high"),
     ),
     "arms": (
-        *("landscape", "space", "strategy", "budget", "runs", "statistic", "total"),
-        *("total_low", "total_high", "observed_from_space"),
+        *("landscape", "space", "strategy", "budget", "runs", "samples", "statistic"),
+        *("total", "total_low", "total_high", "observed_from_space"),
     ),
     "benefit": ("landscape", "space", "strategy", "budget", "net", "low", "high"),
 }
+
+TEXT = {"landscape", "space", "strategy", "unit", "statistic", "budgets", "random_regret", "exact"}
+COUNTS = {"budget", "runs"}  # what a row cannot do without
 
 Tables = Mapping[str, pd.DataFrame]
 
@@ -93,7 +96,7 @@ class Facts:
         """Name a group of things: how many they are, and which."""
         shown = [title(member) for member in members]
         self.counts[key] = len(shown)
-        self.names[key] = words.listed(shown)
+        self.names[key] = words.listed(shown, 4)
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,7 @@ class Best:
     total: float
     low: float
     high: float
+    single: bool  # one sample: nothing varies between its runs
 
 
 @dataclass(frozen=True)
@@ -122,21 +126,33 @@ class Line:
 
 def load(folder: Path) -> Tables:
     """Return the kept tables by name. Raises InputError where one or a column of it is missing."""
-    tables = {}
-    for name, columns in NEEDED.items():
-        path = folder / f"{name}.csv"
-        if not path.is_file():
-            raise InputError(f"{path} is missing: keep the tables of the study's report there")
-        tables[name] = pd.read_csv(path)
-        absent = [column for column in columns if column not in tables[name]]
-        if absent:
-            raise InputError(f"{path} has no column {absent[0]}")
-    return tables
+    return {name: _read(folder / f"{name}.csv", columns) for name, columns in NEEDED.items()}
+
+
+def _read(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+    """Those columns of a table: text as text, everything else as numbers, nan where it is none."""
+    if not path.is_file():
+        raise InputError(f"{path} is missing: keep the tables of the study's report there")
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except ValueError as error:
+        raise InputError(f"{path} is not a CSV table: {error}") from None
+    for column in columns:
+        if column not in table:
+            raise InputError(f"{path} has no column {column}")
+        if column in TEXT:
+            continue
+        table[column] = pd.to_numeric(table[column], errors="coerce")
+        if column in COUNTS and table[column].isna().any():
+            raise InputError(f"{path}: a row has no {column}")
+    if "exact" in columns:
+        table["exact"] = table["exact"] == "True"
+    return table[list(columns)]
 
 
 def title(name: str) -> str:
     """Return a landscape's or strategy's name as the page shows it."""
-    return words.shortened(words.plain(TITLES.get(name, name)), 18)
+    return words.shortened(words.plain(TITLES.get(name, name)), 14)
 
 
 def lines(tables: Tables, budget: int) -> list[Line]:
@@ -194,10 +210,10 @@ def _listed(text: object) -> list[float]:
 def _best(arms: pd.DataFrame) -> Best:
     known = arms[(arms["statistic"] == "mean") & arms["total"].notna()]
     if known.empty:
-        return Best("", math.nan, math.nan, math.nan)
-    row = known.loc[known["total"].idxmin()]
+        return Best("", math.nan, math.nan, math.nan, False)
+    row = known.sort_values("total", kind="stable").iloc[0]
     total, low, high = (float(row[c]) for c in ("total", "total_low", "total_high"))
-    return Best(str(row["strategy"]), total, low, high)
+    return Best(str(row["strategy"]), total, low, high, bool(row["samples"] == 1))
 
 
 def check_whole(arms: pd.DataFrame, landscapes: Sequence[str]) -> None:
@@ -226,7 +242,7 @@ def facts(tables: Tables) -> tuple[Facts, list[Line]]:
     found.numbers["budget"] = f"{budget:,}"
     found.group("landscapes", [line.landscape for line in table])
     found.group("strategies", [str(name) for name in arms["strategy"].unique()])
-    found.names["unit"] = words.listed(tables["price"]["unit"].dropna().unique())
+    found.names["unit"] = words.listed(tables["price"]["unit"].unique())
     repetitions = int(arms["runs"].max())
     found.numbers["repetitions"], found.counts["repetitions"] = str(repetitions), repetitions
     _name_lines(found, table)
@@ -271,16 +287,20 @@ def _compare(found: Facts, table: Sequence[Line]) -> None:
         "costly": costly,
         "free": [line for line in table if line.price <= FREE],
         "beyond": beyond,
+        "within": [line for line in table if line not in beyond],
         "dearest": costly[:1],
         "random.better": [x for x in table if x.random[DECLARED] < x.random[UNIVERSE]],
         "best.better": [x for x in table if x.best[DECLARED].total < x.best[UNIVERSE].total],
         "bought": [x for x in costly if x.best[DECLARED].total < x.random[UNIVERSE]],
+        "sure": [x for x in costly if x.best[DECLARED].high < x.random[UNIVERSE]],
+        "single": [x for x in table if x.best[DECLARED].single],
     }
     for key, members in groups.items():
         found.group(key, [line.landscape for line in members])
     shares = [x.price / x.best[DECLARED].total for x in costly if x.best[DECLARED].total > 0]
     found.number("price.most", table[0].price, price)
     found.number("seen.dearest", table[0].seen, price)
+    found.number("carriers.dearest", table[0].carriers, "{:,.0f}".format)
     found.number("p.least", _worst(min, [line.p for line in table]), words.p_value)
     found.number("chance.least", _worst(min, [line.chance for line in table]), price)
     found.number("chance.most", _worst(max, [line.chance for line in table]), price)
@@ -313,52 +333,52 @@ CALL = re.compile(r'\b(n|w|t|choose|among)\(\s*"([^"\n]*)"(?:,\s*of:\s*"([^"\n]*
 CITED = re.compile(r"@[A-Za-z][\w-]*|<[A-Za-z][\w-]*>")
 
 
-def check_text(path: Path, found: Facts) -> None:
-    """Raise InputError, with the line, where a text names what is not there or types a digit."""
+def check(path: Path, found: Facts) -> None:
+    """Raise InputError with every number that is missing, and every line that is wrong.
+
+    A line is wrong where it names what nobody computes or types a digit itself.
+    """
     text = path.read_text(encoding="utf-8")
     known: dict[str, Iterable[str]] = {"n": found.numbers, "t": found.names}
     problems = []
-    for call in CALL.finditer(text):
-        place = f"{path.name}:{text.count(chr(10), 0, call.start()) + 1}"
-        for key in filter(None, call.groups()[1:]):
-            if key in known.get(call[1], found.counts):
-                continue
-            why = " (it is missing or nan in the tables)" if key in found.missing else ""
-            problems.append(f'{place}: there is no number "{key}"{why}')
-    bare = CALL.sub(lambda call: "\n" * call[0].count("\n"), text)
-    for number, line in enumerate(CITED.sub("", bare).split("\n"), start=1):
-        if any(character.isnumeric() for character in line):
-            shown = text.split("\n")[number - 1].strip()
-            problems.append(f"{path.name}:{number}: a number is typed by hand: {shown}")
-    if problems:
-        raise InputError("\n".join(problems))
-
-
-def check_table(found: Facts) -> None:
-    """Raise InputError with the names of the numbers that the table shows and nobody computed."""
     if found.missing:
         names = ", ".join(sorted(map(words.plain, found.missing)))
-        raise InputError(f"missing or nan in the tables: {names}")
+        problems.append(f"missing or not a number in the tables: {names}")
+    for call in CALL.finditer(text):
+        line = text.count("\n", 0, call.start()) + 1
+        for key in filter(None, call.groups()[1:]):
+            if key not in known.get(call[1], found.counts) and key not in found.missing:
+                problems.append(f'{path.name}:{line}: there is no number "{key}"')
+    prose = CALL.sub(lambda call: "\n" * call[0].count("\n"), text)
+    shown = text.split("\n")
+    for line, words_left in enumerate(CITED.sub("", prose).split("\n")):
+        if any(character.isnumeric() for character in words_left):
+            typed = shown[line].strip()
+            problems.append(f"{path.name}:{line + 1}: a number is typed by hand: {typed}")
+    if problems:
+        raise InputError("\n".join(problems))
 
 
 # --- the page and what LaTeX takes ---------------------------------------------------------------
 
 HEAD = (("", 1), ("Price", 2), ("By chance", 2), ("", 1), ("Random", 2), ("Best strategy", 6))
-SPANS = ((1, 3), (3, 5), (6, 8), (8, 14))  # the columns under each heading, end excluded
-COLUMNS = (
-    *("Data set", "test", "valid.", "mean", "p", "Carriers", "in U", "in S"),
-    *("in U", "", "", "in S", "", ""),
+SUBHEAD = (
+    *(("Data set", 1), ("test", 1), ("valid.", 1), ("mean", 1), ("p", 1), ("Carriers", 1)),
+    *(("in U", 1), ("in S", 1), ("in U", 3), ("in S", 3)),
 )
-LEFT = (0, 8, 11)  # text; everything else is numbers
+LINES = ((1, 3), (3, 5), (6, 8), (8, 14))  # the columns under each heading, end excluded
+LEFT = tuple(column in (0, 8, 11) for column in range(14))  # text; the rest is numbers
 _SMALL = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
 def in_words(count: int) -> str:
     """Return a count as a sentence has it.
 
-    >>> in_words(8), in_words(30)
-    ('eight', '30')
+    >>> in_words(0), in_words(8), in_words(30)
+    ('none', 'eight', '30')
     """
+    if count == 0:
+        return "none"
     return _SMALL[count] if count < len(_SMALL) else f"{count:,}"
 
 
@@ -381,9 +401,9 @@ def page(source: Path, found: Facts, rows: Sequence[Sequence[str]], figure: byte
         "counts": found.counts,
         "words": {key: in_words(count) for key, count in found.counts.items()},
         "names": found.names,
-        "head": [{"text": text, "span": span} for text, span in HEAD],
-        "lines": SPANS,
-        "columns": COLUMNS,
+        "head": _headings(HEAD),
+        "subhead": _headings(SUBHEAD),
+        "lines": LINES,
         "left": LEFT,
         "rows": rows,
     }
@@ -407,29 +427,35 @@ def page(source: Path, found: Facts, rows: Sequence[Sequence[str]], figure: byte
     return pdf
 
 
+def _headings(row: Iterable[tuple[str, int]]) -> list[dict[str, object]]:
+    return [{"text": text, "span": span, "left": text == SUBHEAD[0][0]} for text, span in row]
+
+
 def table_tex(rows: Sequence[Sequence[str]]) -> str:
     """Return the table as LaTeX (booktabs), all text escaped."""
-    columns = "".join("l" if i in LEFT else "r" for i in range(len(COLUMNS)))
-    head = " & ".join(
-        rf"\multicolumn{{{span}}}{{c}}{{{tex_text(text)}}}" if span > 1 else tex_text(text)
-        for text, span in HEAD
-    )
-    body = [" & ".join(map(tex_text, row)) for row in (COLUMNS, *rows)]
     return "\n".join(
         [
             r"% needs \usepackage{booktabs} and \usepackage[T1]{fontenc}",
-            rf"\begin{{tabular}}{{{columns}}}",
+            rf"\begin{{tabular}}{{{''.join('l' if left else 'r' for left in LEFT)}}}",
             r"\toprule",
-            rf"{head} \\",
-            "".join(rf"\cmidrule(lr){{{a + 1}-{b}}}" for a, b in SPANS),
-            rf"{body[0]} \\",
+            _tex_headings(HEAD),
+            "".join(rf"\cmidrule(lr){{{first + 1}-{end}}}" for first, end in LINES),
+            _tex_headings(SUBHEAD),
             r"\midrule",
-            *(rf"{row} \\" for row in body[1:]),
+            *(" & ".join(map(tex_text, row)) + r" \\" for row in rows),
             r"\bottomrule",
             r"\end{tabular}",
             "",
         ]
     )
+
+
+def _tex_headings(row: Iterable[tuple[str, int]]) -> str:
+    shown = (
+        rf"\multicolumn{{{span}}}{{c}}{{{tex_text(text)}}}" if span > 1 else tex_text(text)
+        for text, span in row
+    )
+    return " & ".join(shown) + r" \\"
 
 
 def numbers_tex(numbers: Mapping[str, str]) -> str:
@@ -470,8 +496,7 @@ def build(tables: Path = TABLES, out: Path = HERE / "build", source: Path = HERE
     """Write the paper and its parts; return the paths. Nothing is written where one fails."""
     kept = load(tables)
     found, table = facts(kept)
-    check_text(source / "paper.typ", found)
-    check_table(found)
+    check(source / "paper.typ", found)
     rows = [cells(found, line.landscape) for line in table]
     figure = draw(source, kept)
     parts = {

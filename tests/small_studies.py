@@ -5,19 +5,22 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from concurrent.futures import Executor, Future
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from hpo_lab import discovery
 
 STUDY = """
 schema = 1
 name = "small"
 [[landscapes]]
-use = "peaks"
-peaks = 5
+use = "own"
 [spaces.universe]
 [spaces.left]
-assume = [{ use = "narrowed", axis = "x1", high = 0.0, reason = "habit" }]
+assume = [{ use = "narrowed", axis = "x", high = 0.5, reason = "habit" }]
 [[strategies]]
 use = "random"
 [[strategies]]
@@ -87,9 +90,21 @@ def study_file(folder: Path, *changes: tuple[str, str], text: str = STUDY) -> Pa
     return write(folder / "study.toml", text)
 
 
-def plugin(folder: Path, line: str) -> Path:
+def plugin(folder: Path, line: str = "pass") -> Path:
     """Write a plug-in file with the landscape ``own``, whose ``observe`` executes the line."""
     return write(folder / "own_plugin.py", LANDSCAPE.replace("{line}", line))
+
+
+@contextmanager
+def own_landscape(folder: Path, line: str = "pass") -> Iterator[Path]:
+    """Load that plug-in, and forget it at the end."""
+    known = discovery._PLUGINS["landscapes"]
+    before = dict(known)
+    file = plugin(folder, line)
+    discovery.load_plugin(file)
+    yield file
+    known.clear()
+    known.update(before)
 
 
 class Inline(Executor):
