@@ -25,6 +25,7 @@ Record = dict[str, Any]
 
 FAMILY = "family"  # the key of the family in a record; no axis may have this name
 ENUMERABLE = 5_000_000  # points up to which a finite space is listed in full
+WHOLE = 2**53  # up to here every whole number is a floating-point number
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +163,10 @@ def _check_range(axis: Real | Integer) -> None:
         raise InputError(f'axis "{axis.name}": low {axis.low} is above high {axis.high}')
     if axis.log and axis.low <= 0:
         raise InputError(f'axis "{axis.name}": a logarithmic axis needs low > 0, not {axis.low}')
+    if not math.isfinite(axis.high / axis.low if axis.log else axis.high - axis.low):
+        raise InputError(f'axis "{axis.name}": the range is too wide to be computed with')
+    if isinstance(axis, Integer) and max(abs(axis.low), abs(axis.high)) > WHOLE:
+        raise InputError(f'axis "{axis.name}": whole numbers beyond ±{WHOLE:,} are not exact')
 
 
 def _number(axis: Real | Integer, value: Any) -> float:
@@ -192,6 +197,8 @@ def levels(axis: Axis) -> Floats:
     """
     if axis.size == math.inf:
         raise InputError(f'axis "{axis.name}" is continuous and cannot be listed')
+    if axis.size > ENUMERABLE:
+        raise InputError(f'axis "{axis.name}" has {axis.size:.3g} values: too many to list')
     if isinstance(axis, Choice):
         return np.arange(len(axis.options), dtype=float)
     if isinstance(axis, Real):
@@ -468,8 +475,15 @@ def _flag(name: str, table: Mapping[str, Any], key: str) -> bool:
 
 def _family_from_dict(name: str, table: Record, shared: tuple[Axis, ...]) -> Family:
     if isinstance(table.get("axes"), list):  # the form of to_dict
-        axes = tuple(axis_from_dict(str(t["name"]), t) for t in table["axes"])
-        return Family(name, shared + axes, float(table.get("weight", 1.0)))
+        if not all(
+            isinstance(t, Mapping) and isinstance(t.get("name"), str) for t in table["axes"]
+        ):
+            raise InputError(f'family "{name}": axes must be a list of tables, each with a name')
+        weight = table.get("weight", 1.0)
+        if isinstance(weight, bool) or not isinstance(weight, int | float):
+            raise InputError(f'family "{name}": the weight must be a number')
+        axes = tuple(axis_from_dict(t["name"], t) for t in table["axes"])
+        return Family(name, shared + axes, float(weight))
     return Family(name, shared + tuple(axis_from_dict(n, t) for n, t in table.items()))
 
 

@@ -295,8 +295,10 @@ def _contents(path: Path) -> Record:
         raise InputError(f"the file is not text in UTF-8 (byte {error.start})") from None
     except InputError:
         raise
-    except ValueError as error:  # of the syntax, or of a number with thousands of digits
+    except tomllib.TOMLDecodeError as error:
         raise InputError(f"this is not TOML: {error}") from None
+    except ValueError:
+        raise InputError("this is not TOML: a number has thousands of digits") from None
     _plain_values("", table)
     return table
 
@@ -307,13 +309,15 @@ def _plain_values(where: str, value: Any) -> None:
         for key, one in value.items():
             _plain_values(f"{where}.{key}" if where else key, one)
             if _CONTROL.search(key):
-                raise InputError(f"{where or 'the file'}: a key has control characters")
+                raise InputError(
+                    f"{where or 'the file'}: a key has control characters; remove them"
+                )
     elif isinstance(value, list):
         for one in value:
             _plain_values(where, one)
     elif isinstance(value, str):
         if _CONTROL.search(value):
-            raise InputError(f"{where}: the text has control characters")
+            raise InputError(f"{where}: the text has control characters; remove them")
     elif not isinstance(value, bool | int | float):
         raise InputError(f"{where}: dates and times mean nothing here; put it in quotes")
     elif value != value:
@@ -447,7 +451,9 @@ _NO_NAME = set('/\\:*?"<>|\n\t')
 def _name(where: str, value: Any) -> str:
     """A name becomes part of a path, so it may not leave its folder."""
     name = _text(where, value)
-    if not 0 < len(name.encode()) <= 100 or name != name.strip(". ") or set(name) & _NO_NAME:
+    if len(name.encode()) > 100:
+        raise InputError(f"{where}: a name has at most 100 bytes, not {len(name.encode())}")
+    if not name or name != name.strip(". ") or set(name) & _NO_NAME:
         raise InputError(f"{where}: {name!r} cannot name a folder; use letters, digits, - and _")
     return name
 
@@ -478,6 +484,8 @@ def _one_of(where: str, value: Any, known: Sequence[str]) -> Any:
 def _systems(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list):
         raise InputError(f"regions.systems: expected a list, got {_kind(value)}")
+    if not value:
+        raise InputError("regions.systems: the list is empty; leave the key out to use all")
     return tuple(dict.fromkeys(_one_of("regions.systems", one, list(SYSTEMS)) for one in value))
 
 
@@ -512,7 +520,7 @@ def _part(kind: str, where: str, table: Record) -> Part:
     label = _label(where, table.get("name", use))
     rest = {key: value for key, value in table.items() if key not in ("use", "name")}
     known = discovery.arguments(discovery.find(kind, use))
-    _known(f"{where} {label}", rest, list(known))
+    _known(f"{where}: {label}", rest, list(known))
     return Part(kind, use, tuple((k, discovery.frozen(v)) for k, v in rest.items()), label)
 
 

@@ -3,10 +3,11 @@
     f(x) = 100 · (1 − accuracy of the architecture x), in percentage points.
 
 Source: Qin, Zhang, Wang, Zhang & Zhu 2022, "NAS-Bench-Graph: benchmarking graph neural
-architecture
-search", NeurIPS Datasets and Benchmarks; the table is the PyPI package nas_bench_graph 1.4.0
-(Apache-2.0). An architecture is a tree of four operations under the input: the wiring says which
-node each takes its input from (0 is the input, 1 the first operation, …).
+architecture search", NeurIPS Datasets and Benchmarks; the table is the PyPI package
+nas_bench_graph 1.4.0 (Apache-2.0).
+
+An architecture is a tree of four operations under the input: the wiring says which node each
+takes its input from (0 is the input, 1 the first operation, …).
 """
 
 from __future__ import annotations
