@@ -259,7 +259,7 @@ def _completed(
 ) -> Generator[Done]:
     """Yield each run as it is stored, whatever dies meanwhile."""
     if executor is not None:
-        yield from _spread(executor, missing, store, workers, plugins)
+        yield from _spread(executor, missing, store, workers, plugins, cancel=True)
         return
     left = {run.identity: run for run in missing}
     while left:
@@ -305,9 +305,18 @@ def _one_by_one(
 
 
 def _spread(
-    executor: Executor, runs: Sequence[Run], store: Store, workers: int, plugins: Sequence[str]
+    executor: Executor,
+    runs: Sequence[Run],
+    store: Store,
+    workers: int,
+    plugins: Sequence[str],
+    cancel: bool = False,
 ) -> Iterator[Done]:
-    """Submit runs in chunks: large enough to pay for the trip, small enough to show progress."""
+    """Submit runs in chunks: large enough to pay for the trip, small enough to show progress.
+
+    ``cancel`` what is left when this ends early. A pool of ours cancels its own futures; it would
+    trip over one that is cancelled while it breaks.
+    """
     size = _chunk(len(runs), workers)
     chunks = [runs[i : i + size] for i in range(0, len(runs), size)]
     with _deaf():
@@ -318,7 +327,7 @@ def _spread(
         for future in as_completed(futures):
             yield from future.result()
     finally:
-        for future in futures:
+        for future in futures if cancel else ():
             future.cancel()
 
 

@@ -302,12 +302,17 @@ def test_an_interrupt_stops_within_seconds_and_the_same_command_goes_on(
         run, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         time.sleep(delay)
+        until = time.monotonic() + 30
+        while delay > 2 and time.monotonic() < until:  # a busy machine takes its time to begin
+            if any((tmp_path / "out" / "runs").glob("*.parquet")):
+                break
+            time.sleep(0.1)
         family = psutil.Process(process.pid).children(recursive=True)
         start = time.monotonic()
         os.killpg(process.pid, signal.SIGINT)
         out, err = process.communicate(timeout=30)
         assert time.monotonic() - start < 5
-    if delay < 1 and process.returncode < 0:
+    if delay <= 1 and process.returncode < 0:
         return  # it had not begun to be ours
     assert process.returncode == 130, err
     assert out == ""

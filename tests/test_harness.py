@@ -143,9 +143,9 @@ def test_the_order_does_not_matter(
 ) -> None:
     spread = harness._spread
 
-    def shuffled(executor: Any, runs: Any, *rest: Any) -> Any:
+    def shuffled(executor: Any, runs: Any, *rest: Any, **more: Any) -> Any:
         order = np.random.default_rng(seed).permutation(len(runs))
-        return spread(executor, [runs[i] for i in order], *rest)
+        return spread(executor, [runs[i] for i in order], *rest, **more)
 
     monkeypatch.setattr(harness, "_spread", shuffled)
     assert run_inline(study_file(tmp_path), tmp_path / "out") == undisturbed
