@@ -227,7 +227,7 @@ def test_two_processes_on_one_study_keep_each_run_once(
 POINTS = """
 import os, signal, sys
 from pathlib import Path
-import hpo_lab
+import hpo_lab, hpo_lab.optimizers.evolution, hpo_lab.verbs, pyarrow.parquet
 from hpo_lab import discovery, store
 from tests.small_studies import Inline
 
