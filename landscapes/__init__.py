@@ -6,8 +6,9 @@ from typing import Any
 
 from hpo_lab import discovery
 from hpo_lab.landscape import Landscape
+from landscapes._compiled import threads
 
-__all__ = ["make", "names"]
+__all__ = ["make", "names", "threads"]
 
 
 def make(name: str, **arguments: Any) -> Landscape:

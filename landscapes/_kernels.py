@@ -11,6 +11,7 @@ import numba
 import numpy as np
 
 from hpo_lab.space import Floats, Ints
+from landscapes._compiled import compiled
 
 _BLOCK = 64  # points whose parabolas are summed together, so that the loop runs in vector registers
 
@@ -46,7 +47,7 @@ def lowest_parabola(
     return lowest, labels
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]
+@compiled
 def bells(points: Floats, curvature: Floats, centres: Floats, offsets: Floats) -> Floats:
     """Return 1 − exp(−min over k of …), as ``lowest_parabola``; exact near 0."""
     values, _ = lowest_parabola(points, curvature, centres, offsets)
