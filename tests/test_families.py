@@ -7,9 +7,9 @@ import pytest
 
 from hpo_lab.assumption import assume
 from hpo_lab.assumptions.only import Only
-from hpo_lab.landscape import Bounds, Optimum
+from hpo_lab.landscape import Bounds, Landscape, Minima, Optimum
 from hpo_lab.region import Among, AxisSet, Box, Interval, Region, contains
-from hpo_lab.space import Choice, Family, Integer, Points, Real, Space
+from hpo_lab.space import Choice, Family, Floats, Integer, Points, Real, Space
 from hpo_lab.testing.landscape import check_landscape
 from hpo_lab.testing.spaces import KINDS_OF_SPACE
 from landscapes.families import Families
