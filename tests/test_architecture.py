@@ -21,6 +21,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "assumption": {"space", "region"},
     "assumptions": {"space", "assumption"},
     "landscape": {"space", "region", "assumption"},
+    "lattice": {"space", "region", "landscape"},
     "optimizer": {"space"},
     "optimizers": {"space", "optimizer", "optimizers"},  # blind: nothing else, ever
     "discovery": set(),
@@ -32,7 +33,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "figure": set(),
     "figures": {"figure", "figures"},
     "report": {"figure", "figures", "report", "discovery"},
-    "landscapes": {"space", "region", "assumption", "landscape", "discovery", "landscapes"},
+    "landscapes": {
+        *("space", "region", "assumption", "landscape", "lattice", "discovery", "landscapes")
+    },
 }
 ON_TOP = {"verbs", "cli", "testing", "__init__"}
 OPEN = {"errors", "statistics"}
