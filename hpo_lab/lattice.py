@@ -294,11 +294,13 @@ def places(space: Space, points: Points) -> Ints:
     """Return the place (n,) of each point of a finite space in ``space.enumerate()``."""
     found = np.zeros(len(points), dtype=np.int64)
     for index, (part, _, _) in enumerate(_blocks(space)):
-        rows = np.flatnonzero(points.family == index)
-        place = np.zeros(len(rows))
+        one = len(space.families) == 1  # no copies where a point is evaluated alone
+        rows = slice(None) if one else np.flatnonzero(points.family == index)
+        place = np.zeros(1)
         for column, axis in space.places(index):
-            low = 0.0 if isinstance(axis, Choice) else float(axis.low)
-            place = place * axis.size + (points.values[rows, column] - low)
+            place = place * axis.size + points.values[rows, column]
+            if not isinstance(axis, Choice) and axis.low:
+                place -= axis.low
         found[rows] = part.start + place.astype(np.int64)
     return found
 

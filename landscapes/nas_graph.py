@@ -21,9 +21,10 @@ from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 
+from hpo_lab import lattice
 from hpo_lab.errors import InputError, nearest
 from hpo_lab.landscape import Bounds, Landscape, Minima, Optimum
-from hpo_lab.region import Box, Region
+from hpo_lab.region import Region
 from hpo_lab.space import Bools, Choice, Floats, Ints, Points, Space
 
 DATASETS = (
@@ -103,81 +104,30 @@ class NasGraph(Landscape):
 
     def evaluate(self, points: Points) -> Floats:
         """Return the error (n,) on the column ``truth``, in percentage points; nan if all skip."""
-        return _errors(self.dataset, self.truth)[_rows(points, self.dataset)]
+        return _errors(self.dataset, self.truth)[self._rows(points)]
 
     def observe(self, points: Points, repetition: int = 0, replicate: Ints | None = None) -> Floats:
         """Return the error (n,) on the column ``observe``: the table has no replicates."""
-        return _errors(self.dataset, self.observed_column)[_rows(points, self.dataset)]
+        return _errors(self.dataset, self.observed_column)[self._rows(points)]
 
     def same(self, points: Points) -> Ints:
         """Return the number (n,) of each architecture, equal for isomorphic ones."""
-        return _architectures(self.dataset)[_rows(points, self.dataset)]
+        return _architectures(self.dataset)[self._rows(points)]
 
     def lowest(self, region: Region) -> Optimum | Bounds:
         """Return the exact optimum inside a region, by enumeration."""
-        truth = _errors(self.dataset, self.truth)
-        inside = _inside(self.universe, region) & ~np.isnan(truth)
-        rows = np.flatnonzero(inside)
-        if not len(rows):
-            return Bounds(np.inf, np.inf, "no point of the region has a value")
-        best = rows[np.argmin(truth[rows])]
-        return Optimum(float(truth[best]), self._points(best[None]))
+        return lattice.lowest(self.universe, _errors(self.dataset, self.truth), region)
 
-    def minima(self) -> Minima:
+    def minima(self) -> Minima | None:
         """Return all local minima, best first, with their basins and the basins' exact masses."""
-        basin, first = _basins(self.dataset, self.truth)
-        truth = _errors(self.dataset, self.truth)
-        universe, count = self.universe, len(first)
+        return lattice.minima_of(self)
 
-        def labels(points: Points) -> Ints:
-            return basin[_rows(points, self.dataset)]
-
-        def lowest(region: Region) -> Floats:
-            inside = _inside(universe, region) & (basin >= 0)
-            found = np.full(count, np.inf)
-            np.minimum.at(found, basin[inside], truth[inside])
-            return found
-
-        masses = np.bincount(basin[basin >= 0], minlength=count) / len(basin)
-        return Minima(self._points(first), truth[first], labels, lowest, masses)
-
-    def _points(self, rows: Ints) -> Points:
-        """Points by their place in the enumeration of the universe."""
-        shape = [int(axis.size) for axis in self.universe.families[0].axes]
-        return self.universe.points(np.array(np.unravel_index(rows, shape), dtype=float).T)
+    def _rows(self, points: Points) -> Ints:
+        return lattice.places(self.universe, points)
 
 
 def _operations(dataset: str) -> tuple[str, ...]:
     return OPERATIONS_PROTEINS if dataset == "proteins" else OPERATIONS
-
-
-def _rows(points: Points, dataset: str) -> Ints:
-    """The place (n,) of each point in the enumeration of the universe."""
-    base = len(_operations(dataset))
-    return (points.values @ base ** np.arange(4.0, -1.0, -1.0)).astype(np.int64)
-
-
-def _inside(space: Space, region: Region) -> Bools:
-    """Which points (N,) of the enumerated universe lie in the region: a product of short arrays."""
-    axes = space.families[0].axes
-    shape = tuple(int(axis.size) for axis in axes)
-    options = dict(
-        zip([a.name for a in axes], np.ogrid[tuple(slice(n) for n in shape)], strict=True)
-    )
-    inside = np.zeros(shape, dtype=bool)
-    for box in region:
-        inside |= _in_box(box, options, shape)
-    return inside.ravel()
-
-
-def _in_box(box: Box, options: dict[str, Any], shape: tuple[int, ...]) -> Bools:
-    kept = np.ones((1,) * len(shape), dtype=bool)
-    for name, within in box.sets:
-        kept = kept & within.contains(options[name].astype(float))
-    for tie in box.ties:
-        for name in tie[1:]:
-            kept = kept & (options[name] == options[tie[0]])
-    return np.broadcast_to(kept, shape)
 
 
 @lru_cache(maxsize=1)
@@ -266,31 +216,6 @@ def _errors(dataset: str, column: str) -> Floats:
     """The error (N,) of every point of the universe, in percentage points."""
     accuracy = _accuracies(dataset)[column][_architectures(dataset)]
     return 100.0 * (1.0 - accuracy)
-
-
-@lru_cache(maxsize=16)
-def _basins(dataset: str, column: str) -> tuple[Ints, Ints]:
-    """The basin (N,) of every point, and one point of each minimum (m,), best first."""
-    truth, number = _errors(dataset, column), _architectures(dataset)
-    found, first, node = np.unique(number, return_index=True, return_inverse=True)
-    last = len(found)  # the rank of what has no value
-    order = np.lexsort((found, np.round(truth[first], 9)))  # nan goes last
-    rank = np.empty(last, dtype=np.int64)
-    rank[order] = np.arange(last)
-    rank[np.isnan(truth[first])] = last
-    shape = (len(WIRINGS), *[len(_operations(dataset))] * 4)
-    ranks = rank[node].reshape(shape)
-    best = ranks
-    for axis in range(len(shape)):  # the best of each line of points, seen from all its points
-        best = np.minimum(best, ranks.min(axis=axis, keepdims=True))
-    step = np.arange(last + 1)  # from rank to rank
-    np.minimum.at(step, ranks.ravel(), best.ravel())
-    step[last] = last
-    while not np.array_equal(step, step[step]):
-        step = step[step]
-    ends = np.unique(step[:last][rank[order][rank[order] < last]])
-    basin = np.searchsorted(ends, step[ranks.ravel()])
-    return np.where(ranks.ravel() == last, -1, basin), first[order[ends]]
 
 
 def _path(dataset: str) -> Path:
