@@ -296,20 +296,35 @@ def _judged(observed: Floats, truth: Floats, n: int) -> Answer:
     return Answer(np.where(failed, np.nan, observed), np.where(failed, np.nan, truth), state)
 
 
+def keyed_uniform(points: Points, *keys: int | Ints) -> Floats:
+    """Return uniform numbers (n,) in [0, 1) that depend on nothing but each point and the keys."""
+    return _in_unit(_keyed_bits(points, keys))
+
+
 def keyed_normal(points: Points, *keys: int | Ints) -> Floats:
     """Return standard normal noise (n,) that depends on nothing but each point and the keys.
 
     Two strategies that ask for the same point in the same repetition meet the same noise.
     Source: splitmix64 (Steele, Lea & Flood 2014) over the bits, then Box and Muller 1958.
     """
+    state = _keyed_bits(points, keys)
+    first, second = _in_unit(state), _in_unit(state ^ np.uint64(0xD1B54A32D192ED03))
+    return np.asarray(np.sqrt(-2.0 * np.log1p(-first)) * np.cos(2.0 * math.pi * second))
+
+
+def _keyed_bits(
+    points: Points, keys: tuple[int | Ints, ...]
+) -> np.ndarray[Any, np.dtype[np.uint64]]:
     state = np.full(len(points), 0x9E3779B97F4A7C15, dtype=np.uint64)
     bits = np.ascontiguousarray(points.values + 0.0)
     bits[np.isnan(bits)] = np.nan
     for column in (points.family, *keys, *bits.view(np.uint64).T):
         state = _mixed(state ^ np.asarray(column).astype(np.uint64))
-    first = (_mixed(state) >> np.uint64(11)) * 2.0**-53
-    second = (_mixed(state ^ np.uint64(0xD1B54A32D192ED03)) >> np.uint64(11)) * 2.0**-53
-    return np.asarray(np.sqrt(-2.0 * np.log1p(-first)) * np.cos(2.0 * math.pi * second))
+    return state
+
+
+def _in_unit(state: np.ndarray[Any, np.dtype[np.uint64]]) -> Floats:
+    return np.asarray((_mixed(state) >> np.uint64(11)) * 2.0**-53)
 
 
 def _mixed(x: np.ndarray[Any, np.dtype[np.uint64]]) -> np.ndarray[Any, np.dtype[np.uint64]]:
