@@ -26,6 +26,7 @@ from hpo_lab.region import AxisSet, Box, Interval, Region, axis_values, intersec
 from hpo_lab.space import Axis, Floats, Ints, Points, Real, Space
 
 BLOCK = 8192  # points evaluated at a time, so that memory stays low
+EXACT = 1e-10  # relative gap below which a value that is certified so closely is called exact
 NOWHERE = Bounds(math.inf, math.inf, "no point of the region has a value")
 
 
@@ -36,8 +37,8 @@ class Term(Protocol):
         """Return φ (n, K) at the native values (n,)."""
         ...
 
-    def argmin(self, low: float, high: float) -> Floats:
-        """Return the native values (K,) in [low, high] where each φ_k is lowest."""
+    def minimum(self, low: float, high: float) -> tuple[Floats, Floats]:
+        """Return values (K,) in [low, high] where each φ_k is lowest, and bounds below it (K,)."""
         ...
 
     def plus(self, other: Term) -> Term | None:
@@ -56,7 +57,7 @@ class Penalties:
         rows: Floats = self.table[(values - self.first).astype(np.int64)]
         return rows
 
-    def argmin(self, low: float, high: float) -> Floats:
+    def minimum(self, low: float, high: float) -> tuple[Floats, Floats]:
         """Never needed: finite axes are enumerated."""
         raise TypeError("a term on a finite axis has no interval to be minimised over")
 
@@ -94,7 +95,13 @@ class Valleys:
         ripple = 1.0 - np.cos(2.0 * math.pi * self.waves * (t - self.phase))
         return bowl + self.height * ripple
 
+    def minimum(self, low: float, high: float) -> tuple[Floats, Floats]:
+        """Return where each φ_k is lowest, and its value there: exact."""
+        x = self.argmin(low, high)
+        return x, diagonal(self, x)
+
     def argmin(self, low: float, high: float) -> Floats:
+        """Return the native values (K,) in [low, high] where each φ_k is lowest."""
         ends = self.coordinate(np.array([low, high]))
         t = np.array([self._lowest(k, *ends.tolist()) for k in range(len(self.centre))])
         if self.axis is None:
@@ -182,13 +189,12 @@ class Separable:
 class Lowest:
     """Where each component (K,) of a family is lowest in a box, and its value there.
 
-    ``below`` is a bound on the lowest value that holds also where ``exact`` is false.
+    ``below`` are certified bounds under the lowest values: equal to them where these are exact.
     """
 
     points: Floats  # (K, axes)
     values: Floats  # (K,)
-    below: float
-    exact: bool
+    below: Floats  # (K,)
 
 
 @dataclass(frozen=True, eq=False)
@@ -251,22 +257,24 @@ class MinOfSeparables:
     def lowest(self, region: Region) -> Optimum | Bounds:
         """Return the exact optimum inside a region of the space.
 
-        Only where continuous axes of different scales are tied are there bounds instead.
+        There are bounds instead where continuous axes whose terms have no common minimum in
+        closed form are tied, or where branch and bound was given up.
         """
         best: Optimum | None = None
-        below, exact = math.inf, True
+        below = math.inf
         for box in region:
             found = self.in_box(box)
             if found is None:
                 continue
             k = int(np.argmin(found.values))
-            below, exact = min(below, found.below), exact and found.exact
+            below = min(below, float(found.below.min()))
             if best is None or found.values[k] < best.value:
                 index = self.space.index(box.family)
                 best = Optimum(float(found.values[k]), self.points(index, found.points[[k]]))
         if best is None:
             return NOWHERE
-        how = "tied axes minimised apart, and the best of 1,001 values that they have in common"
+        exact = best.value - below <= EXACT * max(1.0, abs(best.value))
+        how = "the axes' terms bounded one by one, and the best point that was found"
         return best if exact else Bounds(below, best.value, how)
 
     def points(self, family: int, values: Floats) -> Points:
@@ -280,20 +288,16 @@ class MinOfSeparables:
         index = self.space.index(box.family)
         separable = self.families[index]
         points = np.empty((separable.components, len(separable.terms)))
-        apart, exact = points.copy(), True
+        below = np.zeros(separable.components)
         for columns, common in groups(self.space, box):
             if not isinstance(common, Interval) and not len(common):
                 return None
             terms = [separable.terms[i] for i in columns]
-            found = _lowest_on(terms, common)
-            if found is None:  # tied continuous axes whose sum has no closed form
-                found, exact = _lowest_among(terms, _spread(common)), False
-                apart[:, columns] = _apart(terms, common)
-            else:
-                apart[:, columns] = found[:, None]
+            found, least = _lowest_on(terms, common)
             points[:, columns] = found[:, None]
-        below = float(np.diag(separable(apart)).min())
-        return Lowest(points, np.diag(separable(points)), below, exact)
+            below += least
+        values = np.diag(separable(points))
+        return Lowest(points, values, np.minimum(values, separable.outer(below[None])[0]))
 
 
 Common = Interval | Floats  # a continuum, or finitely many values (n,), perhaps none
@@ -333,32 +337,33 @@ def _common(axes: list[Axis], sets: list[AxisSet]) -> Common:
     return values
 
 
-def _lowest_on(terms: list[Term], common: Common) -> Floats | None:
-    """The value (K,) at which the sum of the tied terms is lowest; None where it is not known."""
+def _lowest_on(terms: list[Term], common: Common) -> tuple[Floats, Floats]:
+    """Where (K,) the sum of the tied terms is lowest, and bounds below it (K,)."""
     if not isinstance(common, Interval):
         return _lowest_among(terms, common)
     together: Term | None = terms[0]
     for term in terms[1:]:
         together = None if together is None else together.plus(term)
-    return None if together is None else together.argmin(common.low, common.high)
+    if together is not None:
+        x, least = together.minimum(common.low, common.high)
+        gap = diagonal(together, x) - least  # a sum is known but for a constant
+        return x, np.sum([diagonal(term, x) for term in terms], axis=0) - gap
+    # the best of 1,001 values that the axes have in common, and each axis by itself
+    found, _ = _lowest_among(terms, np.linspace(common.low, common.high, 1001))
+    apart = [term.minimum(common.low, common.high)[1] for term in terms]
+    return found, np.sum(apart, axis=0)
 
 
-def _lowest_among(terms: list[Term], values: Floats) -> Floats:
+def _lowest_among(terms: list[Term], values: Floats) -> tuple[Floats, Floats]:
     total = terms[0](values)
     for term in terms[1:]:
         total = total + term(values)
-    lowest: Floats = values[np.argmin(total, axis=0)]
-    return lowest
+    return values[np.argmin(total, axis=0)], total.min(axis=0)
 
 
-def _spread(common: Common) -> Floats:
-    return np.linspace(common.low, common.high, 1001) if isinstance(common, Interval) else common
-
-
-def _apart(terms: list[Term], common: Common) -> Floats:
-    """Where each of the terms is lowest by itself, (K, terms)."""
-    ends = _spread(common)[[0, -1]]
-    return np.array([term.argmin(*ends.tolist()) for term in terms]).T
+def diagonal(term: Term, values: Floats) -> Floats:
+    """Return φ_k (K,) of each component at a value (K,) of its own."""
+    return np.diag(term(values)).copy()
 
 
 def scale(axis: Axis | None) -> tuple[float, float, bool] | None:
