@@ -22,6 +22,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "assumptions": {"space", "assumption"},
     "landscape": {"space", "region", "assumption"},
     "lattice": {"space", "region", "landscape"},
+    "descriptors": {"space"},
+    "sensitivity": {"space", "region"},
     "optimizer": {"space"},
     "optimizers": {"space", "optimizer", "optimizers"},  # blind: nothing else, ever
     "discovery": set(),
