@@ -1,10 +1,10 @@
 """Power diagrams: who is lowest among parabolas of one shape, and how low inside its own cell.
 
-    s_k(t) = Σ_i a_i (t_i − c_ki)² + o_k,   cell of k = where s_k is the lowest.
+    s_k(x) = Σ_i a_i (T (x − c_k))_i² + o_k,   cell of k = where s_k is the lowest.
 
-Differences of the s_k are linear in t, so the cells are convex polytopes, and the lowest s_k in
+Differences of the s_k are linear in x, so the cells are convex polytopes, and the lowest s_k in
 a cell and a box is the least distance to a polytope.
-Source: Aurenhammer 1987 (power diagrams); Lawson & Hanson 1974, ch. 23 (least distance).
+Source: Aurenhammer 1987 (power diagrams).
 """
 
 from __future__ import annotations
@@ -12,41 +12,66 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
 from hpo_lab.region import Box, Interval, Region
 from hpo_lab.space import Axis, Floats, Space
+from landscapes._nearest import (
+    NODES,
+    Group,
+    branches,
+    least_distance,
+    least_squares,
+    least_squares_in_box,
+    membership,
+    off_grid,
+)
 from landscapes._separable import Common, groups, scale
 
 SLACK = 1e-10  # how far outside a cell, in units of the largest term, a point still counts as in it
-NODES = 20_000  # branches tried before an answer is given up as unknown
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Coordinates that have one value in common: any in [low, high], or one of finitely many."""
-
-    coordinates: tuple[int, ...]
-    low: float
-    high: float
-    values: Floats | None = None  # increasing
+VOLUMES = 4  # dimensions up to which the volumes of the cells are computed
 
 
 @dataclass(frozen=True, eq=False)
 class PowerDiagram:
-    """Parabolas of one shape: ``curvature`` a (d,), ``centres`` c (K, d), ``offsets`` o (K,)."""
+    """Parabolas of one shape: ``curvature`` a (d,), ``centres`` c (K, d), ``offsets`` o (K,).
+
+    ``turn`` T (d, d) has the principal axes as rows; without one they are the coordinates.
+    """
 
     curvature: Floats
     centres: Floats
     offsets: Floats
+    turn: Floats | None = None
+
+    @cached_property
+    def factor(self) -> Floats:
+        """F (d, d) with s_k(x) = ‖F (x − c_k)‖² + o_k."""
+        axes = np.eye(len(self.curvature)) if self.turn is None else self.turn
+        return np.asarray(np.sqrt(self.curvature)[:, None] * axes)
+
+    @cached_property
+    def metric(self) -> Floats:
+        """FᵀF (d, d)."""
+        if self.turn is None:
+            return np.diag(self.curvature)
+        return np.asarray(self.factor.T @ self.factor)
 
     def dominated(self) -> bool:
         """Whether some parabola's lowest point lies under, or on, another one."""
-        gaps = self.centres[:, None, :] - self.centres[None, :, :]
-        heights = (gaps**2 @ self.curvature) + self.offsets  # of parabola j at the centre of i
+        gaps = (self.centres[:, None, :] - self.centres[None, :, :]) @ self.factor.T
+        heights = (gaps**2).sum(axis=2) + self.offsets  # of parabola j at the centre of i
         np.fill_diagonal(heights, np.inf)
         return bool((heights.min(axis=1, initial=np.inf) <= self.offsets).any())
+
+    def borders(self, k: int) -> tuple[Floats, Floats]:
+        """Return normals (K − 1, d) and rooms (K − 1,): s_k ≤ s_j is normal_j · x ≤ room_j."""
+        others = np.arange(len(self.offsets)) != k
+        away = (self.centres[others] - self.centres[k]) @ self.metric
+        room = (away * (self.centres[others] + self.centres[k])).sum(axis=1)
+        return 2.0 * away, room + self.offsets[others] - self.offsets[k]
 
     def lowest(self, k: int, groups: list[Group]) -> float:
         """Return the lowest s_k in the cell of k and in the product of the groups' values.
@@ -62,34 +87,31 @@ class PowerDiagram:
             if found is None or found[0] >= best:
                 continue
             value, common = found
-            split = _off_grid(node, common)
+            split = off_grid(node, common)
             if split is None:
                 best = value
             else:
-                stack += _branches(node, split, float(common[split]))
+                stack += branches(node, split, float(common[split]))
         return best
 
     def _relaxed(self, k: int, groups: list[Group]) -> tuple[float, Floats] | None:
         """A lower bound on s_k, and the groups' values that it was found at: exact on the grid."""
-        a, centre, member = self._shape(k, groups)
+        member = membership(groups, len(self.curvature))
         low, high = np.array([g.low for g in groups]), np.array([g.high for g in groups])
-        common = np.array([_nearest(g, c) for g, c in zip(groups, centre.tolist(), strict=True)])
-        bound = self._value(k, common @ member)  # were there no other parabola
-        # s_k ≤ s_j is normal_j · common ≤ room_j
-        others = np.arange(len(self.offsets)) != k
-        away = self.centres[others] - self.centres[k]
-        normal = 2.0 * (away * self.curvature) @ member.T
-        squares = (self.centres[others] ** 2 - self.centres[k] ** 2) @ self.curvature
-        room = squares + self.offsets[others] - self.offsets[k]
-        size = np.abs(normal) @ np.maximum(np.abs(low), np.abs(high)) + np.abs(squares)
+        factor, target = self.factor @ member.T, self.factor @ self.centres[k]
+        common = self._unbordered(k, groups, member)
+        bound = self._value(k, common @ member)
+        normal, room = self.borders(k)
+        normal = normal @ member.T
+        size = np.abs(normal) @ np.maximum(np.abs(low), np.abs(high)) + np.abs(room)
         if (normal @ common <= room + SLACK * size).all():
             return bound, common
         free = high > low
         if not free.any():
             return None
-        moved = _least_distance(
-            np.sqrt(a[free]),
-            centre[free],
+        moved = least_distance(
+            np.asarray(np.linalg.qr(factor[:, free], mode="r")),
+            least_squares(factor[:, free], target - factor[:, ~free] @ common[~free]),
             np.vstack([normal[:, free], np.eye(free.sum()), -np.eye(free.sum())]),
             np.concatenate([room - normal[:, ~free] @ common[~free], high[free], -low[free]]),
         )
@@ -98,73 +120,21 @@ class PowerDiagram:
         common[free] = np.clip(moved, low[free], high[free])
         return max(bound, self._value(k, common @ member)), common
 
+    def _unbordered(self, k: int, groups: list[Group], member: Floats) -> Floats:
+        """The groups' values (groups,) that parabola k is lowest at, were there no other.
+
+        On grids the nearest ones; where the parabola is turned, grids count as ranges.
+        """
+        if self.turn is None:
+            a = member @ self.curvature
+            centre = (member @ (self.curvature * self.centres[k])) / a
+            return np.array([g.nearest(c) for g, c in zip(groups, centre.tolist(), strict=True)])
+        low, high = np.array([g.low for g in groups]), np.array([g.high for g in groups])
+        target = self.factor @ self.centres[k]
+        return least_squares_in_box(self.factor @ member.T, target, low, high)[0]
+
     def _value(self, k: int, at: Floats) -> float:
-        return float(self.curvature @ (at - self.centres[k]) ** 2 + self.offsets[k])
-
-    def _shape(self, k: int, groups: list[Group]) -> tuple[Floats, Floats, Floats]:
-        """The parabola in the common values: curvature and centre; and who is in which group."""
-        member = np.zeros((len(groups), len(self.curvature)))
-        for row, group in enumerate(groups):
-            member[row, list(group.coordinates)] = 1.0
-        a = member @ self.curvature
-        return a, (member @ (self.curvature * self.centres[k])) / a, member
-
-
-def _least_distance(scale: Floats, centre: Floats, rows: Floats, room: Floats) -> Floats | None:
-    """The t nearest to the centre, in units of 1/scale, with rows · t ≤ room; None where none is.
-
-    Lawson & Hanson 1974, algorithm LDP (23.27), by non-negative least squares.
-    """
-    from scipy.optimize import nnls
-
-    g = -rows / scale  # z = scale · (t − centre), and g z ≥ h
-    h = rows @ centre - room
-    length = np.linalg.norm(g, axis=1)
-    if (h[length == 0.0] > 0.0).any():
-        return None
-    g, h = g[length > 0.0] / length[length > 0.0, None], h[length > 0.0] / length[length > 0.0]
-    unit = max(float(h.max()), 1e-300)  # no z is nearer than this, so lengths are of order one
-    e = np.vstack([g.T, h / unit])
-    f = np.zeros(len(e))
-    f[-1] = 1.0
-    u, _ = nnls(e, f, maxiter=50 * e.shape[1])
-    r = e @ u - f
-    if -r[-1] < 1e-12:
-        return None
-    z = unit * r[:-1] / -r[-1]
-    if (g @ z < h - 1e-7 * max(1.0, float(np.abs(z).max()))).any():
-        return None
-    return np.asarray(centre + z / scale)
-
-
-def _nearest(group: Group, value: float) -> float:
-    """The group's value nearest to this one."""
-    if group.values is None:
-        return min(max(value, group.low), group.high)
-    return float(group.values[np.argmin(np.abs(group.values - value))])
-
-
-def _off_grid(groups: list[Group], common: Floats) -> int | None:
-    """The finite group whose value lies farthest from its allowed ones, None where all are met."""
-    worst, where = 0.0, None
-    for row, group in enumerate(groups):
-        if group.values is not None and group.high > group.low:
-            gap = float(np.abs(group.values - common[row]).min()) / (group.high - group.low)
-            if gap > worst:
-                worst, where = gap, row
-    return where
-
-
-def _branches(groups: list[Group], split: int, value: float) -> list[list[Group]]:
-    """The two halves of a finite group's values, the one nearer to the value last."""
-    group = groups[split]
-    values = np.array([]) if group.values is None else group.values
-    below, above = values[values <= value], values[values > value]
-    halves = [half for half in (below, above) if len(half)]
-    if len(halves) == 2 and value - below[-1] < above[0] - value:
-        halves.reverse()
-    made = [Group(group.coordinates, float(half[0]), float(half[-1]), half) for half in halves]
-    return [[*groups[:split], new, *groups[split + 1 :]] for new in made]
+        return float(((self.factor @ (at - self.centres[k])) ** 2).sum() + self.offsets[k])
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,10 +170,12 @@ class Cells:
 
     def _group(self, axis: Axis, columns: list[int], common: Common) -> Group:
         places = tuple(self.axes.index(i) for i in columns)
-        whole = isinstance(common, Interval)
-        values = np.array([common.low, common.high]) if isinstance(common, Interval) else common
-        values = axis.to_unit(values) if self.unit else values
-        return Group(places, float(values[0]), float(values[-1]), None if whole else values)
+        if not self.unit:
+            return Group.of(places, common)
+        if isinstance(common, Interval):
+            low, high = axis.to_unit(np.array([common.low, common.high])).tolist()
+            return Group(places, low, high)
+        return Group.of(places, axis.to_unit(common))
 
 
 def _alike(axes: list[Axis]) -> bool:
@@ -227,29 +199,45 @@ def cell_minima(space: Space, region: Region, cells: Sequence[Cells]) -> Floats:
 
 
 def cell_shares(diagram: PowerDiagram, low: float, high: float) -> Floats | None:
-    """Return the share (K,) of the cube [low, high]^d that each cell covers; None from 3-D on.
+    """Return the share (K,) of the cube [low, high]^d that each cell covers; None from 5-D on.
 
-    Intervals in one dimension, polygons in two.
+    Intervals in one dimension, polygons in two, polytopes in three and four. Every centre lies
+    in its own cell and inside the cube. None, too, should the shares not sum to one.
     """
-    sizes, d = range(len(diagram.offsets)), len(diagram.curvature)
-    if d > 2:
+    d = len(diagram.curvature)
+    if d > VOLUMES:
         return None
-    corners = [[low], [high]] if d == 1 else [[low, low], [high, low], [high, high], [low, high]]
-    volumes = []
-    for k in sizes:
-        cell = np.array(corners)
-        for j in sizes:
-            if j != k and len(cell):
-                cell = _cut(cell, *_border(diagram, k, j))
-        volumes.append(_volume(cell))
-    return np.array(volumes) / (high - low) ** d
+    volume = _flat_volume if d <= 2 else _polytope_volume
+    sizes = range(len(diagram.offsets))
+    shares = np.array([volume(diagram, k, low, high) for k in sizes]) / (high - low) ** d
+    return shares if abs(float(shares.sum()) - 1.0) < 1e-9 else None
 
 
-def _border(diagram: PowerDiagram, k: int, j: int) -> tuple[Floats, float]:
-    """Normal and room of s_k ≤ s_j, normal · t ≤ room."""
-    ours, theirs, a = diagram.centres[k], diagram.centres[j], diagram.curvature
-    room = (theirs**2 - ours**2) @ a + diagram.offsets[j] - diagram.offsets[k]
-    return 2.0 * a * (theirs - ours), float(room)
+def _flat_volume(diagram: PowerDiagram, k: int, low: float, high: float) -> float:
+    return _volume(flat_cell(diagram, k, low, high))
+
+
+def flat_cell(diagram: PowerDiagram, k: int, low: float, high: float) -> Floats:
+    """Return the corners (m, d) of a cell in the interval or square [low, high]^d, in order."""
+    line = len(diagram.curvature) == 1
+    corners = [[low], [high]] if line else [[low, low], [high, low], [high, high], [low, high]]
+    cell = np.array(corners)
+    for normal, room in zip(*diagram.borders(k), strict=True):
+        if len(cell):
+            cell = _cut(cell, normal, float(room))
+    return cell
+
+
+def _polytope_volume(diagram: PowerDiagram, k: int, low: float, high: float) -> float:
+    """The volume of a cell in the cube, from its half-spaces and its corners (Qhull)."""
+    from scipy.spatial import ConvexHull, HalfspaceIntersection
+
+    d = len(diagram.curvature)
+    normal, room = diagram.borders(k)
+    rows = np.vstack([normal, np.eye(d), -np.eye(d)])
+    rooms = np.concatenate([room, np.full(d, high), np.full(d, -low)])
+    corners = HalfspaceIntersection(np.column_stack([rows, -rooms]), diagram.centres[k])
+    return float(ConvexHull(corners.intersections).volume)
 
 
 def _cut(cell: Floats, normal: Floats, room: float) -> Floats:
