@@ -34,6 +34,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "measures": {"space", "region", "assumption", "landscape", "study", "measure", "measures"},
     "figure": set(),
     "figures": {"figure", "figures"},
+    "show": {
+        *("space", "region", "landscape", "lattice", "descriptors", "sensitivity"),
+        *("figure", "figures", "show"),
+    },
     "report": {"figure", "figures", "report", "discovery"},
     "landscapes": {
         *("space", "region", "assumption", "landscape", "lattice", "discovery", "landscapes")
