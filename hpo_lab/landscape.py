@@ -161,9 +161,13 @@ class Function(Landscape):
 
 
 def identity(landscape: Landscape) -> Record:
-    """Return what identifies a landscape: name@version and every argument, as plain values."""
+    """Return what identifies a landscape: name@version and every argument, as plain values.
+
+    A path is a place, not an identity: ``field(metadata={"identity": "content"})`` says which
+    attribute of the landscape, such as a hash of what the file holds, stands for the field.
+    """
     given = {
-        f.metadata.get("argument", f.name): getattr(landscape, f.name)
+        f.metadata.get("argument", f.name): getattr(landscape, f.metadata.get("identity", f.name))
         for f in fields(landscape)  # type: ignore[arg-type]
     }
     plain = {k: v.to_dict() if isinstance(v, Space) else v for k, v in given.items()}
