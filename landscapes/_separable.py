@@ -115,22 +115,32 @@ class Valleys:
         c, p = float(self.centre[k]), float(self.phase[k])
         if b == 0.0 or self.waves == 0.0:
             return min(max(c, low), high)
+        if p == c and low <= c <= high:
+            return c  # the bottom of both, exactly
+        left, right = self.stretches(k, low, high)
+        candidates = np.concatenate([root(lambda t: self.slope(k, t), left, right), [low, high]])
         omega = 2.0 * math.pi * self.waves
-        # φ'' > 0 where cos > −2a / (b ω²): within ``reach`` of the bottoms of the ripples
-        reach = math.acos(max(-2.0 * a / (b * omega**2), -1.0)) / omega
+        value = a * (candidates - c) ** 2 + b * (1.0 - np.cos(omega * (candidates - p)))
+        return float(candidates[np.argmin(value)])
+
+    def slope(self, k: int, t: Floats) -> Floats:
+        """Return φ_k' (n,) at the coordinates (n,)."""
+        omega = 2.0 * math.pi * self.waves
+        ripple = self.height[k] * omega * np.sin(omega * (t - self.phase[k]))
+        return np.asarray(2.0 * self.curvature[k] * (t - self.centre[k]) + ripple)
+
+    def stretches(self, k: int, low: float, high: float) -> tuple[Floats, Floats]:
+        """Return the ends (m,), (m,) of the stretches of [low, high] where φ_k is convex.
+
+        φ'' > 0 where cos > −2a / (b ω²): within some reach of the bottoms of the ripples.
+        """
+        omega, p = 2.0 * math.pi * self.waves, float(self.phase[k])
+        ratio = -2.0 * float(self.curvature[k]) / (float(self.height[k]) * omega**2)
+        reach = math.acos(max(ratio, -1.0)) / omega
         first = math.floor((low - p - reach) * self.waves)
         last = math.ceil((high - p + reach) * self.waves)
         bottoms = p + np.arange(first, last + 1) / self.waves
-        left, right = np.clip(bottoms - reach, low, high), np.clip(bottoms + reach, low, high)
-
-        def slope(t: Floats) -> Floats:
-            return np.asarray(2.0 * a * (t - c) + b * omega * np.sin(omega * (t - p)))
-
-        candidates = np.concatenate([_root(slope, left, right), [low, high]])
-        if p == c and low <= c <= high:
-            return c  # the bottom of both, exactly
-        value = a * (candidates - c) ** 2 + b * (1.0 - np.cos(omega * (candidates - p)))
-        return float(candidates[np.argmin(value)])
+        return np.clip(bottoms - reach, low, high), np.clip(bottoms + reach, low, high)
 
     def plus(self, other: Term) -> Term | None:
         """The sum of parabolas is a parabola, and of ripples of one length a ripple."""
@@ -145,6 +155,11 @@ class Valleys:
         phase = np.angle(ripple) / (2.0 * math.pi * waves)
         return Valleys(a, centre, np.abs(ripple), phase, waves, self.axis)
 
+    def only(self, k: int) -> Valleys:
+        """Return one component by itself."""
+        a, c, b, p = (v[[k]] for v in (self.curvature, self.centre, self.height, self.phase))
+        return Valleys(a, c, b, p, self.waves, self.axis)
+
     def _alike(self, other: Valleys) -> bool:
         """Whether the two have the same coordinate and the same length of ripples."""
         rippled = {term.waves for term in (self, other) if term.waves and term.height.any()}
@@ -156,8 +171,8 @@ class Valleys:
         return np.asarray(self.height * np.exp(2j * math.pi * waves * self.phase))
 
 
-def _root(slope: Callable[[Floats], Floats], left: Floats, right: Floats) -> Floats:
-    """The zero of an increasing function on each [left, right], or the nearer end: bisection."""
+def root(slope: Callable[[Floats], Floats], left: Floats, right: Floats) -> Floats:
+    """Return the zero of a rising function on each [left, right], or the nearer end: bisection."""
     left, right = left.copy(), right.copy()
     for _ in range(60):
         middle = (left + right) / 2.0
@@ -183,6 +198,17 @@ class Separable:
         for term, column in zip(self.terms, values.T, strict=True):
             total += term(np.ascontiguousarray(column))
         return self.outer(total)
+
+
+@dataclass(frozen=True, eq=False)
+class Raised:
+    """g_k(s) = s + o_k."""
+
+    offsets: Floats
+
+    def __call__(self, sums: Floats) -> Floats:
+        """Return g (n, K) of the sums (n, K)."""
+        return sums + self.offsets
 
 
 @dataclass(frozen=True, eq=False)
@@ -254,9 +280,12 @@ class MinOfSeparables:
         kept = kept[np.argsort(values[kept], kind="stable")]
         return every[kept], values[kept], number[kept]
 
-    def lowest(self, region: Region) -> Optimum | Bounds:
+    def lowest(
+        self, region: Region, truth: Callable[[Points], Floats] | None = None
+    ) -> Optimum | Bounds:
         """Return the exact optimum inside a region of the space.
 
+        ``truth`` evaluates its point, where a landscape has a kernel that rounds differently.
         There are bounds instead where continuous axes whose terms have no common minimum in
         closed form are tied, or where branch and bound was given up.
         """
@@ -275,7 +304,9 @@ class MinOfSeparables:
             return NOWHERE
         exact = best.value - below <= EXACT * max(1.0, abs(best.value))
         how = "the axes' terms bounded one by one, and the best point that was found"
-        return best if exact else Bounds(below, best.value, how)
+        if not exact:
+            return Bounds(below, best.value, how)
+        return best if truth is None else Optimum(float(truth(best.point)[0]), best.point)
 
     def points(self, family: int, values: Floats) -> Points:
         """Return values (n, axes) of one family's own axes as points of the space."""
