@@ -31,7 +31,7 @@ from landscapes._nearest import (
 from landscapes._separable import Common, groups, scale
 
 SLACK = 1e-10  # how far outside a cell, in units of the largest term, a point still counts as in it
-VOLUMES = 4  # dimensions up to which the volumes of the cells are computed
+VOLUMES = {1: 10_000, 2: 10_000, 3: 1000, 4: 300, 5: 40}  # dimension: cells measured in seconds
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,17 +199,17 @@ def cell_minima(space: Space, region: Region, cells: Sequence[Cells]) -> Floats:
 
 
 def cell_shares(diagram: PowerDiagram, low: float, high: float) -> Floats | None:
-    """Return the share (K,) of the cube [low, high]^d that each cell covers; None from 5-D on.
+    """Return the share (K,) of the cube [low, high]^d that each cell covers.
 
-    Intervals in one dimension, polygons in two, polytopes in three and four. Every centre lies
-    in its own cell and inside the cube. None, too, should the shares not sum to one.
+    Every centre lies in its own cell and inside the cube. Intervals in one dimension, polygons in
+    two, polytopes up to five. None where ``VOLUMES`` calls that too long, and should the shares
+    not sum to one.
     """
-    d = len(diagram.curvature)
-    if d > VOLUMES:
+    d, count = len(diagram.curvature), len(diagram.offsets)
+    if count > VOLUMES.get(d, 0):
         return None
     volume = _flat_volume if d <= 2 else _polytope_volume
-    sizes = range(len(diagram.offsets))
-    shares = np.array([volume(diagram, k, low, high) for k in sizes]) / (high - low) ** d
+    shares = np.array([volume(diagram, k, low, high) for k in range(count)]) / (high - low) ** d
     return shares if abs(float(shares.sum()) - 1.0) < 1e-9 else None
 
 
@@ -222,22 +222,33 @@ def flat_cell(diagram: PowerDiagram, k: int, low: float, high: float) -> Floats:
     line = len(diagram.curvature) == 1
     corners = [[low], [high]] if line else [[low, low], [high, low], [high, high], [low, high]]
     cell = np.array(corners)
-    for normal, room in zip(*diagram.borders(k), strict=True):
-        if len(cell):
-            cell = _cut(cell, normal, float(room))
+    normals, rooms = diagram.borders(k)
+    for _ in range(len(rooms)):
+        over = (cell @ normals.T - rooms).max(axis=0)
+        deepest = int(np.argmax(over))
+        if over[deepest] <= 0.0:
+            break
+        cell = _cut(cell, normals[deepest], float(rooms[deepest]))
+        rooms[deepest] = np.inf  # each once, whatever rounding says
     return cell
 
 
 def _polytope_volume(diagram: PowerDiagram, k: int, low: float, high: float) -> float:
-    """The volume of a cell in the cube, from its half-spaces and its corners (Qhull)."""
-    from scipy.spatial import ConvexHull, HalfspaceIntersection
+    """The volume of a cell in the cube, from its half-spaces and its corners; nan for no answer.
+
+    Source: Barber, Dobkin & Huhdanpaa 1996 (Qhull).
+    """
+    from scipy.spatial import ConvexHull, HalfspaceIntersection, QhullError
 
     d = len(diagram.curvature)
     normal, room = diagram.borders(k)
     rows = np.vstack([normal, np.eye(d), -np.eye(d)])
     rooms = np.concatenate([room, np.full(d, high), np.full(d, -low)])
-    corners = HalfspaceIntersection(np.column_stack([rows, -rooms]), diagram.centres[k])
-    return float(ConvexHull(corners.intersections).volume)
+    try:
+        corners = HalfspaceIntersection(np.column_stack([rows, -rooms]), diagram.centres[k])
+        return float(ConvexHull(corners.intersections).volume)
+    except QhullError:  # nearly degenerate
+        return math.nan
 
 
 def _cut(cell: Floats, normal: Floats, room: float) -> Floats:

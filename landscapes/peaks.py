@@ -28,6 +28,7 @@ from landscapes._share import Share
 
 LOW, HIGH = -5.0, 5.0
 PROPOSALS = 2000  # places tried for a peak before all peaks are made narrower
+AT_ONCE = 50  # of them: the first ones will mostly do
 OWN_NODES = 500  # branches tried for each of the peaks whose cells are no polytopes
 SHIFTS = 16  # of the lattice by which basins are measured where their volume has no formula
 
@@ -317,21 +318,24 @@ def _placed(
     centres = np.empty(curvature.shape)
     shapes = factors(curvature, turns) if len(turns) else None
 
-    def distance(away: Floats, k: int) -> Floats:
+    def distances(away: Floats, rows: slice) -> Floats:
+        """Of gaps (n, k, d) in the metric of each of the peaks in the rows."""
         if shapes is None:
-            return np.asarray((away**2 * curvature[k]).sum(axis=1))
-        return np.asarray(((away @ shapes[k].T) ** 2).sum(axis=1))
+            return np.asarray((away**2 * curvature[rows]).sum(axis=2))
+        return np.asarray((np.einsum("kij,nkj->nki", shapes[rows], away) ** 2).sum(axis=2))
 
     for k in range(len(offsets)):
         proposals = LOW + (HIGH - LOW) * rng.random((PROPOSALS, curvature.shape[1]))
-        free = np.ones(PROPOSALS, dtype=bool)
-        for j in range(k):
-            away = proposals - centres[j]
-            free &= distance(away, j) > offsets[k] - offsets[j]
-            free &= distance(away, k) > offsets[j] - offsets[k]
-        if not free.any():
+        higher = offsets[k] - offsets[:k]
+        for some in np.split(proposals, range(AT_ONCE, PROPOSALS, AT_ONCE)):
+            away = some[:, None, :] - centres[:k]
+            free = (distances(away, slice(0, k)) > higher).all(axis=1)
+            free &= (distances(away, slice(k, k + 1)) > -higher).all(axis=1)
+            if free.any():
+                centres[k] = some[np.argmax(free)]
+                break
+        else:
             return None
-        centres[k] = proposals[np.argmax(free)]
     return centres
 
 
