@@ -120,6 +120,9 @@ class Yahpo(Landscape):
     meaning). ``fidelity`` is the ``trainsize`` of rbv2 (0.03 to 1) or the ``epoch`` of lcbench
     (1 to 52), the largest unless given; repetitions are fixed at the largest.
 
+    Raises InputError where files are missing, damaged or do not belong together, and for an
+    unknown scenario, task, target or fidelity.
+
     Nested conditions are families: rbv2_xgboost has one for each booster. Needs onnxruntime
     (``pip install "hpo-lab[yahpo]"``), which runs the network with one thread in blocks of a
     fixed size, so that a point has one value whatever its batch; values are 32-bit floats. The
@@ -143,9 +146,7 @@ class Yahpo(Landscape):
         known = SCENARIOS[self.scenario].targets
         if self.target not in known:
             raise InputError(f"{self.scenario} has no target {nearest(self.target, known)}")
-        _files(self.folder, self.scenario)
-        _fixed(self.folder, self.scenario, self.task, self.fidelity)
-        _session(self.folder, self.scenario)
+        self.evaluate(self.universe.sample(0, np.random.default_rng(0)))  # all files fit together
 
     @property
     def content(self) -> str:
@@ -212,6 +213,9 @@ def _fixed(folder: str, scenario: str, task: str, fidelity: float | None) -> Fla
     """The space of a scenario with task and fidelities fixed; InputError where they do not fit."""
     about, path = SCENARIOS[scenario], _files(folder, scenario).space
     whole = read_space(path)
+    named = {*whole.space.columns, *(name for one in whole.settings for name in one)}
+    if named != {*about.categorical, *about.continuous}:
+        raise InputError(f"{path} is not the space of {scenario}")
     tasks = whole.space.families[0].axis(about.task)
     range_ = whole.space.families[0].axis(about.fidelity)
     if not isinstance(tasks, Choice) or task not in tasks.options:
@@ -262,7 +266,7 @@ def _codes(files: _Files, name: str, axis: Axis) -> Ints:
 def _session(folder: str, scenario: str) -> Any:
     """The network, ready to run; InputError where the file is no network of this scenario.
 
-    It is read from memory, so that it cannot name other files of its folder.
+    It is given to onnxruntime as bytes: then a network that names other files is refused.
     """
     if find_spec("onnxruntime") is None:
         raise InputError('the landscape "yahpo" needs onnxruntime: pip install "hpo-lab[yahpo]"')

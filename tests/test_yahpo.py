@@ -16,6 +16,7 @@ from hpo_lab.errors import InputError
 from hpo_lab.landscape import UNKNOWN, identity
 from hpo_lab.space import Choice, Integer, Real
 from hpo_lab.testing.landscape import check_landscape
+from landscapes import yahpo
 from landscapes._configspace import read_space
 from landscapes.yahpo import SCENARIOS, Yahpo
 
@@ -248,6 +249,28 @@ def test_a_bad_space_gets_one_sentence(tmp_path: Path, text: str, said: str) -> 
 
 
 @needs_data
+def test_files_that_do_not_belong_together_are_refused(tmp_path: Path) -> None:
+    shutil.copytree(DATA / "lcbench", tmp_path / "lcbench", copy_function=shutil.copyfile)
+    space = tmp_path / "lcbench" / "config_space.json"
+    table = json.loads(space.read_text())
+    for changed, said in (
+        ([*table["hyperparameters"], _number("more", "int", 1, 2)], "not the space of lcbench"),
+        (table["hyperparameters"][:-1], "not the space of lcbench"),
+        ([_choice("OpenML_task_id", "3945", "7")], "not the space of lcbench"),
+    ):
+        _written(space, changed, [])
+        with pytest.raises(InputError, match=said) as raised:
+            _make("lcbench", "3945", "time", folder=tmp_path)
+        assert "\n" not in str(raised.value)
+        yahpo._files.cache_clear()
+        yahpo._fixed.cache_clear()
+    shutil.copyfile(DATA / "lcbench" / "config_space.json", space)
+    (tmp_path / "lcbench" / "encoding.json").write_text('{"OpenML_task_id": {"#na#": 0}}')
+    with pytest.raises(InputError, match='no code for "3945"'):
+        _make("lcbench", "3945", "time", folder=tmp_path)
+
+
+@needs_data
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -271,12 +294,20 @@ def test_a_fidelity_that_is_none_gets_one_sentence(fidelity: float) -> None:
     assert "\n" not in str(raised.value)
 
 
+NAMES_A_FILE = bytes.fromhex(  # y = x + w, where w lies in a file "secret.bin" of the folder
+    "08083a720a0e0a01780a017712017922034164641201672a3b080210014201776a160a086c6f636174696f6e"
+    "120a7365637265742e62696e6a0b0a066f66667365741201306a0b0a066c656e67746812013870015a0f0a01"
+    "78120a0a08080112040a020802620f0a0179120a0a08080112040a02080242040a00100d"
+)
+
+
 @needs_data
 def test_another_file_in_the_place_of_a_network_is_refused(tmp_path: Path) -> None:
     for name, content, said in (
         ("text", b"not a network", "is not an ONNX model"),
         ("empty", b"", "is not an ONNX model"),
         ("cut", (DATA / "lcbench" / "model.onnx").read_bytes()[:5000], "is not an ONNX model"),
+        ("pointer", NAMES_A_FILE, "is not an ONNX model"),
         ("other", (DATA / "rbv2_rpart" / "model.onnx").read_bytes(), "not the surrogate of"),
     ):
         folder = tmp_path / name / "lcbench"
@@ -284,6 +315,7 @@ def test_another_file_in_the_place_of_a_network_is_refused(tmp_path: Path) -> No
         for file in ("config_space.json", "encoding.json"):
             (folder / file).write_bytes((DATA / "lcbench" / file).read_bytes())
         (folder / "model.onnx").write_bytes(content)
+        (folder / "secret.bin").write_bytes(bytes(8))
         with pytest.raises(InputError, match=said) as raised:
             _make("lcbench", "3945", "time", folder=tmp_path / name)
         assert "\n" not in str(raised.value)
@@ -303,3 +335,11 @@ def test_a_missing_or_damaged_folder_gets_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "lcbench" / "encoding.json").write_text(json.dumps(codes))
     with pytest.raises(InputError, match=r"cannot read .*model\.onnx"):
         _make("lcbench", "3945", "time", folder=tmp_path)
+
+
+@needs_data
+def test_without_onnxruntime_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    yahpo._session.cache_clear()
+    monkeypatch.setattr(yahpo, "find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"pip install \"hpo-lab\[yahpo\]\""):
+        _make("lcbench", "3945", "time")
