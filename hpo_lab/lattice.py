@@ -252,15 +252,15 @@ def minima(space: Space, values: Floats, same: Ints | None = None) -> Minima:
 
 
 @lru_cache(maxsize=16)
-def minima_of(landscape: Landscape) -> Minima | None:
-    """Return the minima of any landscape with an enumeration; None where it has none.
+def minima_of(landscape: Landscape) -> Minima:
+    """Return the minima of any landscape with an enumeration; its own ``minima`` may call this.
 
-    Points that the landscape calls the same are one. For a landscape's own ``minima``:
-    ``return minima_of(self)``.
+    Points that the landscape calls the same are one. Raises InputError where the universe is
+    infinite or too large to be enumerated.
     """
     table = enumeration(landscape)
     if table is None:
-        return None
+        raise InputError(f"{landscape.name} cannot be enumerated: give it finitely many points")
     plain = np.array_equal(table.same, np.arange(len(table.same)))
     return minima(landscape.universe, table.truth, None if plain else table.same)
 

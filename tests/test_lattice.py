@@ -233,13 +233,14 @@ class Lattice(Landscape):
         filled = np.where(self.universe.active[points.family], points.values, 0.0)
         return np.asarray(np.sin(3.0 * filled.sum(axis=1) + points.family))
 
-    def minima(self) -> Minima | None:
+    def minima(self) -> Minima:
         return lattice.minima_of(self)
 
 
 def test_a_landscape_s_minima_keep_the_contract() -> None:
     check_landscape(Lattice())
-    assert lattice.minima_of(Landscape.of(len, Space.box(Real("x", 0, 1)))) is None
+    with pytest.raises(InputError, match="cannot be enumerated"):
+        lattice.minima_of(Landscape.of(len, Space.box(Real("x", 0, 1))))
 
 
 def test_a_large_space_is_quick() -> None:

@@ -23,7 +23,7 @@ from hpo_lab.assumptions.without import Without
 from hpo_lab.errors import InputError
 from hpo_lab.landscape import Bounds, Landscape, Optimum, enumeration, identity
 from hpo_lab.region import Among, Box, contains, whole
-from landscapes import nas_graph
+from landscapes import _pickled
 from landscapes.nas_graph import DATASETS, NasGraph, read_bench
 
 PROTEINS = ("gcn", "sage", "arma", "fc", "skip")
@@ -186,7 +186,7 @@ def test_a_bad_argument_gets_one_sentence(arguments: dict[str, Any], said: str) 
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nas_graph, "find_spec", lambda name: None)
+    monkeypatch.setattr(_pickled, "find_spec", lambda name: None)
     with pytest.raises(InputError, match="pip install nas_bench_graph"):
         NasGraph("cora")
 
