@@ -13,10 +13,8 @@ exact: values don't depend on the order of adding, and two points tie only if th
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
@@ -24,11 +22,12 @@ from numpy.typing import NDArray
 
 from hpo_lab.errors import InputError, nearest
 from hpo_lab.landscape import Bounds, Landscape, Minima, Optimum, generator
-from hpo_lab.region import Box, Interval, Region
-from hpo_lab.space import Choice, Floats, Ints, Points, Space
+from hpo_lab.region import Box, Region
+from hpo_lab.space import Floats, Ints, Points, Space
+from landscapes._bits import Cube, at, best_of, bit_space, cube_of
 from landscapes._compiled import announced, shared
 from landscapes._elimination import EXACT, Factor, Least, elimination_order, minimise
-from landscapes._separable import NOWHERE, groups
+from landscapes._separable import NOWHERE
 
 NEIGHBOURHOODS = ("adjacent", "random")
 LARGEST = 200  # loci
@@ -94,10 +93,10 @@ class NK(Landscape):
         if self.q is not None and self.p > 0.0:
             raise InputError("give q, for NKq, or p, for NKp, but not both")
 
-    @cached_property
+    @property
     def universe(self) -> Space:
         """The n axes x1 … xn with the options 0 and 1."""
-        return Space.box(*[Choice(f"x{i}", (0, 1)) for i in range(1, self.n + 1)])
+        return bit_space(self.n)
 
     def evaluate(self, points: Points) -> Floats:
         """Return f (n,); threads share large batches."""
@@ -115,15 +114,7 @@ class NK(Landscape):
         Bounds hold by mini-bucket elimination from below, and above by the best value that a
         seeded local search found, which a point has.
         """
-        found = [_lowest_in_box(self, box) for box in region]
-        within = [one for one in found if not _is_empty(one)]
-        if not within:
-            return NOWHERE
-        best = min(within, key=_high)
-        low = min(one.value if isinstance(one, Optimum) else one.low for one in within)
-        if isinstance(best, Optimum) and low >= best.value:
-            return best
-        return Bounds(low, _high(best), HOW)
+        return best_of([_lowest_in_box(self, box) for box in region], HOW)
 
     def minima(self) -> Minima | None:
         """Return all minima, best first, with basins by steepest descent and their exact masses.
@@ -134,14 +125,6 @@ class NK(Landscape):
 
 
 HOW = "contributions minimised apart (mini-buckets); a seeded iterated local search"
-
-
-def _is_empty(found: Optimum | Bounds) -> bool:
-    return isinstance(found, Bounds) and found.low == math.inf
-
-
-def _high(found: Optimum | Bounds) -> float:
-    return found.value if isinstance(found, Optimum) else found.high
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -185,123 +168,90 @@ def _model(f: NK) -> _Model:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Cube:
-    """A box as a cube of G free bits, each of which may set several tied loci at once.
+class _Reads:
+    """What a cube's bits make of the indices: ``bases`` (N,), and ``masks`` (N, G) to be added."""
 
-    ``fixed`` (N,) are the values of the loci whatever the free bits are, ``free`` the loci of
-    each free bit; ``bases`` (N,) and ``masks`` (N, G) say the same in indices into the tables.
-    """
-
-    fixed: Ints
-    free: tuple[tuple[int, ...], ...]
     bases: Ints
     masks: Ints
 
-    def loci(self, bits: Sequence[int] | NDArray[np.uint8]) -> Ints:
-        """The values (N,) of all loci at the free bits (G,)."""
-        values = self.fixed.copy()
-        for loci, bit in zip(self.free, bits, strict=True):
-            values[list(loci)] = bit
-        return values
 
-
-def _cube(model: _Model, fixed: Ints, free: Sequence[Sequence[int]]) -> _Cube:
-    width = model.links.shape[1]
-    weights: Ints = 1 << np.arange(width - 1, -1, -1)
-    bases = (fixed[model.links] * weights).sum(axis=1)
-    member = np.zeros((len(fixed), len(free)), dtype=np.int64)
-    for g, loci in enumerate(free):
+def _reads(model: _Model, cube: Cube) -> _Reads:
+    weights: Ints = 1 << np.arange(model.links.shape[1] - 1, -1, -1)
+    member = np.zeros((len(cube.fixed), len(cube.free)), dtype=np.int64)
+    for g, loci in enumerate(cube.free):
         member[list(loci), g] = 1
-    masks = (member[model.links] * weights[None, :, None]).sum(axis=1)
-    return _Cube(fixed, tuple(map(tuple, free)), bases, masks)
-
-
-def _cube_of_box(f: NK, box: Box) -> _Cube | None:
-    """The cube of a box; None where the box is empty."""
-    fixed, free = np.zeros(f.n, dtype=np.int64), []
-    for loci, common in groups(f.universe, box):
-        values = [] if isinstance(common, Interval) else common.tolist()
-        if not values:
-            return None
-        if len(values) == 2:
-            free.append(loci)
-        else:
-            fixed[loci] = int(values[0])
-    return _cube(_model(f), fixed, free)
+    bases = (cube.fixed[model.links] * weights).sum(axis=1)
+    return _Reads(bases, (member[model.links] * weights[None, :, None]).sum(axis=1))
 
 
 @lru_cache(maxsize=64)
 def _lowest_in_box(f: NK, box: Box) -> Optimum | Bounds:
-    cube, model = _cube_of_box(f, box), _model(f)
+    cube, model = cube_of(f.universe, box), _model(f)
     if cube is None:
         return NOWHERE
-    scopes = [tuple(np.flatnonzero(row).tolist()) for row in cube.masks]
+    reads = _reads(model, cube)
+    scopes = [tuple(np.flatnonzero(row).tolist()) for row in reads.masks]
     order = elimination_order(scopes, len(cube.free))
     few, large = len(cube.free) <= EXACT, model.tables.size > COPIED
     with announced(f"minimising over {len(cube.free)} bits"):
         if few and (large or f.n * 2.0 ** len(cube.free) <= 4.0 * order.work):
-            return _by_visiting(f, cube)
+            return at(f, cube.at(_by_visiting(model, reads)))
         if large:
-            return _bounded(f, cube, _each_apart(model, cube, scopes))
-        least = minimise(_factors(model, cube, scopes), order)
-        return _at(f, cube.loci(least.bits)) if least.exact else _bounded(f, cube, least)
+            return _bounded(f, reads, _each_apart(model, reads, scopes))
+        least = minimise(_factors(model, reads, scopes), order)
+        return at(f, cube.at(least.bits)) if least.exact else _bounded(f, reads, least)
 
 
-def _at(f: NK, loci: Ints) -> Optimum:
-    point = f.universe.points(loci)
-    return Optimum(float(f.evaluate(point)[0]), point)
-
-
-def _by_visiting(f: NK, cube: _Cube) -> Optimum:
-    """All states of a cube."""
+def _by_visiting(model: _Model, reads: _Reads) -> list[int]:
+    """The best state of a cube, by visiting all."""
     from landscapes._nk_kernels import LOW, best_state
 
-    model, width = _model(f), len(cube.free)
+    width = reads.masks.shape[1]
     found: list[tuple[np.int64, np.int64]] = []
     shared(
         1 << max(width - LOW, 0),
-        lambda a, b: found.append(best_state(model.tables, cube.bases, cube.masks, a, b)),
+        lambda a, b: found.append(best_state(model.tables, reads.bases, reads.masks, a, b)),
     )
     _, first = min((-total, state) for total, state in found)
-    return _at(f, cube.loci([int(first) >> b & 1 for b in range(width)]))
+    return [int(first) >> b & 1 for b in range(width)]
 
 
-def _entries(cube: _Cube, i: int, scope: tuple[int, ...]) -> Ints:
+def _entries(reads: _Reads, i: int, scope: tuple[int, ...]) -> Ints:
     """The indices (2^m,) into table i over the m free bits that it reads."""
-    index = cube.bases[[i]]
+    index = reads.bases[[i]]
     for g in scope:
-        index = np.concatenate([index, index | cube.masks[i, g]])
+        index = np.concatenate([index, index | reads.masks[i, g]])
     return index
 
 
-def _factors(model: _Model, cube: _Cube, scopes: list[tuple[int, ...]]) -> list[Factor]:
+def _factors(model: _Model, reads: _Reads, scopes: list[tuple[int, ...]]) -> list[Factor]:
     """The losses of each contribution as a table over the free bits that it reads."""
     factors = []
     for i, scope in enumerate(scopes):
-        best = model.tables[i, _entries(cube, i, scope)].astype(np.int64)
+        best = model.tables[i, _entries(reads, i, scope)].astype(np.int64)
         factors.append(Factor(model.scale - best, scope))
     return factors
 
 
-def _each_apart(model: _Model, cube: _Cube, scopes: list[tuple[int, ...]]) -> Least:
+def _each_apart(model: _Model, reads: _Reads, scopes: list[tuple[int, ...]]) -> Least:
     """Every contribution at the best of its entries in the cube: no point can be better."""
-    best = [int(model.tables[i, _entries(cube, i, s)].max()) for i, s in enumerate(scopes)]
+    best = [int(model.tables[i, _entries(reads, i, s)].max()) for i, s in enumerate(scopes)]
     whole = model.scale * len(best)
-    return Least(whole - sum(best), np.zeros(len(cube.free), dtype=np.uint8), exact=False)
+    return Least(whole - sum(best), np.zeros(reads.masks.shape[1], dtype=np.uint8), exact=False)
 
 
-def _bounded(f: NK, cube: _Cube, least: Least) -> Bounds:
+def _bounded(f: NK, reads: _Reads, least: Least) -> Bounds:
     """Bounds by the lower bound that was found and by a local search from its bits."""
     from landscapes._nk_kernels import climb
 
-    model, width = _model(f), len(cube.free)
+    model, width = _model(f), reads.masks.shape[1]
     rng = generator(f, f.n, f.k, f.neighbourhood, f.instance, "kicks")
     kicks = rng.integers(0, width, (KICKS, 4))
-    reads = cube.masks.T != 0
-    readers = np.where(reads, np.arange(f.n), f.n)  # those that read a bit first, then f.n
-    readers = np.sort(readers, axis=1)[:, : reads.sum(axis=1).max()]
+    reading = reads.masks.T != 0
+    readers = np.where(reading, np.arange(f.n), f.n)  # those that read a bit first, then f.n
+    readers = np.sort(readers, axis=1)[:, : reading.sum(axis=1).max()]
     readers[readers == f.n] = -1
-    total, _ = climb(model.tables, cube.bases, cube.masks, readers, least.bits, kicks)
+    total, _ = climb(model.tables, reads.bases, reads.masks, readers, least.bits, kicks)
     high = float(model.losses(np.array([total]))[0])
     return Bounds(least.value / float(f.n * model.scale), high, HOW)
 
@@ -309,20 +259,18 @@ def _bounded(f: NK, cube: _Cube, least: Least) -> Bounds:
 # ---- all states
 
 
-def _whole_cube(f: NK) -> _Cube:
-    """All states, the last axis the lowest bit: a state's number is its place."""
-    return _cube(_model(f), np.zeros(f.n, dtype=np.int64), [[i] for i in range(f.n)][::-1])
-
-
 def _descended(f: NK) -> tuple[Ints, NDArray[np.int32]]:
     """The keys (2^n,) of all states, and the states (2^n,) at which steepest descent ends."""
     from landscapes._nk_kernels import LOW, follow, keys_of_states, steps_of_states
 
-    cube, tables = _whole_cube(f), _model(f).tables
+    # the last axis is the lowest bit, so that a state's number is its place in the enumeration
+    everything = Cube(np.zeros(f.n, dtype=np.int64), tuple((i,) for i in range(f.n))[::-1])
+    model = _model(f)
+    reads, tables = _reads(model, everything), model.tables
     keys = np.empty(1 << f.n, dtype=np.int64)
     ends = np.empty(1 << f.n, dtype=np.int32)
     blocks = 1 << max(f.n - LOW, 0)
-    shared(blocks, lambda a, b: keys_of_states(tables, cube.bases, cube.masks, a, b, keys))
+    shared(blocks, lambda a, b: keys_of_states(tables, reads.bases, reads.masks, a, b, keys))
     shared(blocks, lambda a, b: steps_of_states(keys, f.n, a, b, ends))
     follow(ends)
     return keys, ends
@@ -348,7 +296,7 @@ def _minima(f: NK) -> Minima:
     def lowest(region: Region) -> Floats:
         best = np.full(len(best_first), -1, dtype=np.int64)
         for box in region:
-            cube = _cube_of_box(f, box)
+            cube = cube_of(f.universe, box)
             if cube is not None:
                 base = int(cube.fixed @ (1 << digits))
                 masks = np.array([sum(1 << digits[i] for i in loci) for loci in cube.free])
