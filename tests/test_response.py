@@ -172,6 +172,13 @@ def test_declared_spaces_of_grids_are_exact_by_enumeration() -> None:
     assert found.value == f.evaluate(every).min()
 
 
+def test_a_learning_rate_tied_to_a_size_has_the_values_that_they_share() -> None:
+    f = Response(instance=3)
+    only = lowest(f, (Box("sgd", ties=(("lr", "depth"),)),)).point.records()[0]
+    assert (only["lr"], only["depth"]) == (1.0, 1)
+    assert isinstance(f.lowest((Box("sgd", ties=(("weight_decay", "depth"),)),)), Bounds)
+
+
 def test_an_empty_region_has_no_optimum_and_a_plateau_has_chance() -> None:
     f = Response(divergence=0.0, interaction=0.0, instance=2)
     assert f.lowest((Box("sgd", (("depth", Interval(20, 30)),)),)) == Bounds(
