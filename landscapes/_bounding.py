@@ -118,12 +118,3 @@ def _improve(x: Floats, best: Floats, k: Ints, at: Floats, value: Floats) -> Non
     first = order[np.unique(k[order], return_index=True)[1]]
     better = first[value[first] < best[k[first]]]
     x[k[better]], best[k[better]] = at[better], value[better]
-
-
-def steeper(
-    flat: tuple[Floats, Floats], tangent: tuple[Floats, Floats], width: Floats
-) -> tuple[Floats, Floats]:
-    """Return, for each interval, the minorant (v, s) whose lowest value is the higher one."""
-    lowest = [v - np.abs(s) * width / 2.0 for v, s in (flat, tangent)]
-    better = lowest[1] > lowest[0]
-    return np.where(better, tangent[0], flat[0]), np.where(better, tangent[1], flat[1])

@@ -139,12 +139,12 @@ def gnbg_components(
     mu: Floats,
     waves: Floats,
     floors: Floats,
-    powers: Floats,
+    power: float,
 ) -> tuple[Floats, Ints]:
-    """Return min over k of σ_k + (Σ_i h_ki T_k(x_i − m_ki)²)^λ_k, and the first such k, (n,).
+    """Return min over k of σ_k + (Σ_i h_ki T_k(x_i − m_ki)²)^λ, and the first such k, (n,).
 
     Points are (n, d), minima m and weights h (K, d), mu (K, 2) and waves ω / 2π (K, 4) of the two
-    sides, x > m first; floors σ and powers λ (K,).
+    sides, x > m first; floors σ (K,), power λ.
     """
     n, d = points.shape
     values = np.full(n, math.inf)
@@ -164,7 +164,7 @@ def gnbg_components(
                 log = math.log(abs(a))
                 swing = _sine(waves[k, 2 * side] * log) + _sine(waves[k, 2 * side + 1] * log)
                 total += weights[k, i] * math.exp(2.0 * (log + m * swing))
-            value = floors[k] + total ** powers[k]
+            value = floors[k] + total**power
             if value < values[p]:
                 values[p] = value
                 labels[p] = k
