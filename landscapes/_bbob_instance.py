@@ -80,9 +80,9 @@ class Instance:
     weights: Floats  # (K,)
 
     def packed(self) -> Floats:
-        """Return all of it in one array, for the kernels: matrices are transposed."""
+        """Return all of it in one array, for the kernels: matrices and peaks are transposed."""
         parts = [np.array([self.f_opt]), self.shift, self.scale, self.sign]
-        parts += [self.first.T, self.second.T, self.centres, self.curvature, self.weights]
+        parts += [self.first.T, self.second.T, self.centres.T, self.curvature.T, self.weights]
         return np.concatenate([part.ravel() for part in parts])
 
 

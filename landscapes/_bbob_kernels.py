@@ -1,6 +1,6 @@
 """The 24 BBOB functions, compiled; imports numba. Formulas: ``_bbob_instance.Instance``.
 
-Each takes points (n, d) and an instance packed in one array, and returns the values (n,).
+Each writes the values (n,) of points (n, d); ``data`` is an instance packed in one array.
 """
 
 from __future__ import annotations
@@ -11,19 +11,27 @@ from collections.abc import Callable
 import numpy as np
 
 from hpo_lab.space import Floats
+from landscapes._bbob_elementary import inner
 from landscapes._bbob_math import (
     BLOCK,
+    add,
     asymmetric,
-    bananas,
+    axis,
+    bells,
     blocks,
-    inner,
-    like,
+    cosines,
     oscillate,
     oscillated,
     outside,
+    part,
+    powers,
+    rastrigin_sum,
     room,
     rotated,
+    scaled,
+    sines,
     squares,
+    summed,
     taken,
     waves,
     weighted_squares,
@@ -39,464 +47,511 @@ def parts(data: Floats, d: int, scales: int) -> tuple[Floats, Floats, Floats]:
 
 @inner
 def matrix(data: Floats, d: int, scales: int, k: int) -> Floats:
-    """Return Aᵀ (k = 0) or Bᵀ (k = 1), (d, d)."""
+    """Return Aᵀ (k = 0) or Bᵀ (k = 1), (d d,)."""
     start = 1 + 2 * d + scales + k * d * d
-    return data[start : start + d * d].reshape(d, d)
-
-
-@inner
-def part(values: Floats, block: int) -> Floats:
-    """Return the values (m,) of one block."""
-    return values[block * BLOCK : (block + 1) * BLOCK]
-
-
-@inner
-def add(total: Floats, more: float) -> None:
-    for p in range(len(total)):
-        total[p] += more
+    return data[start : start + d * d]
 
 
 @compiled
-def sphere(points: Floats, data: Floats) -> Floats:
+def sphere(points: Floats, data: Floats, values: Floats) -> None:
     """f1."""
-    n, d = points.shape
-    values, space = np.empty(n), room(points, 1)
+    d, space = points.shape[1], room(points, 1)
     shift, _, _ = parts(data, d, 0)
     for b in range(blocks(points)):
         total = part(values, b)
         squares(taken(points, shift, b, space[0]), total)
         add(total, data[0])
-    return values
 
 
 @compiled
-def ellipsoid(points: Floats, data: Floats) -> Floats:
+def ellipsoid(points: Floats, data: Floats, values: Floats) -> None:
     """f2."""
-    n, d = points.shape
-    values, space = np.empty(n), room(points, 2)
+    d, space = points.shape[1], room(points, 2)
     shift, scale, _ = parts(data, d, d)
     for b in range(blocks(points)):
         total = part(values, b)
         z = oscillate(taken(points, shift, b, space[0]), space[1])
         weighted_squares(z, scale, total)
         add(total, data[0])
-    return values
 
 
 @compiled
-def rastrigin(points: Floats, data: Floats) -> Floats:
+def rastrigin(points: Floats, data: Floats, values: Floats) -> None:
     """f3."""
-    n, d = points.shape
-    values, space, more = np.empty(n), room(points, 2), np.empty(BLOCK)
+    d, space, more = points.shape[1], room(points, 2), np.empty(BLOCK)
     shift, scale, _ = parts(data, d, d)
     for b in range(blocks(points)):
         total = part(values, b)
         z = oscillate(taken(points, shift, b, space[0]), space[1])
-        z = asymmetric(z, 0.2, space[0])
-        for i in range(d):
-            z[i] *= scale[i]
-        rastrigin_sum(z, space[1], more, total)
+        z = asymmetric(z, d, 0.2, space[0])
+        scaled(z, scale)
+        rastrigin_sum(z, d, space[1], more, total)
         add(total, data[0])
-    return values
-
-
-@inner
-def rastrigin_sum(z: Floats, into: Floats, more: Floats, total: Floats) -> None:
-    """Write 10 (d − Σ cos 2πz) + Σ z²."""
-    waves(z, into, total)
-    squares(z, more[: len(total)])
-    for p in range(len(total)):
-        total[p] += more[p]
 
 
 @compiled
-def bueche_rastrigin(points: Floats, data: Floats) -> Floats:
+def bueche_rastrigin(points: Floats, data: Floats, values: Floats) -> None:
     """f4."""
-    n, d = points.shape
-    values, space, more = np.empty(n), room(points, 2), np.empty(BLOCK)
+    d, space, more = points.shape[1], room(points, 2), np.empty(BLOCK)
     shift, scale, _ = parts(data, d, d)
     for b in range(blocks(points)):
         total = part(values, b)
         z = oscillate(taken(points, shift, b, space[0]), space[1])
         for i in range(d):
-            up = scale[i] * 10.0 if i % 2 == 0 else scale[i]
+            down, row = scale[i], axis(z, i, len(total))
+            up = down * 10.0 if i % 2 == 0 else down
             for p in range(len(total)):
-                z[i, p] *= up if z[i, p] > 0.0 else scale[i]
-        rastrigin_sum(z, space[0], more, total)
+                row[p] *= up if row[p] > 0.0 else down
+        rastrigin_sum(z, d, space[0], more, total)
         add(total, data[0])
         outside(points, b, 100.0, total)
-    return values
 
 
 @compiled
-def linear_slope(points: Floats, data: Floats) -> Floats:
+def linear_slope(points: Floats, data: Floats, values: Floats) -> None:
     """f5."""
-    n, d = points.shape
-    values = np.zeros(n)
-    _, scale, _ = parts(data, d, d)
-    for i in range(d):
-        c, edge = scale[i], math.copysign(5.0, scale[i])
-        for p in range(n):
-            x = points[p, i] if points[p, i] * edge < 25.0 else edge
-            values[p] += 5.0 * abs(c) - c * x
-    add(values, data[0])
-    return values
+    d, space = points.shape[1], room(points, 1)
+    shift, scale, _ = parts(data, d, d)
+    for b in range(blocks(points)):
+        total = part(values, b)
+        x = taken(points, shift, b, space[0])
+        total[:] = 0.0
+        for i in range(d):
+            c, edge, row = scale[i], math.copysign(5.0, scale[i]), axis(x, i, len(total))
+            for p in range(len(total)):
+                total[p] += 5.0 * abs(c) - c * (row[p] if row[p] * edge < 25.0 else edge)
+        add(total, data[0])
 
 
 @compiled
-def attractive_sector(points: Floats, data: Floats) -> Floats:
+def attractive_sector(points: Floats, data: Floats, values: Floats) -> None:
     """f6."""
-    n, d = points.shape
-    values, space = np.empty(n), room(points, 2)
+    d, space, more = points.shape[1], room(points, 2), np.empty((2, BLOCK))
     shift, _, sign = parts(data, d, 0)
     turn = matrix(data, d, 0, 0)
     for b in range(blocks(points)):
         total = part(values, b)
-        z = rotated(taken(points, shift, b, space[0]), turn, space[1])
-        total[:] = 0.0
+        z = rotated(taken(points, shift, b, space[0]), d, turn, space[1])
+        steep, moved = more[0][: len(total)], more[1][: len(total)]
+        steep[:] = 0.0
         for i in range(d):
+            row, side = axis(z, i, len(total)), sign[i]
             for p in range(len(total)):
-                steep = 1e4 if z[i, p] * sign[i] > 0.0 else 1.0
-                total[p] += steep * z[i, p] * z[i, p]
-        for p in range(len(total)):
-            total[p] = oscillated(total[p]) ** 0.9 + data[0]
-    return values
+                steep[p] += (1e4 if row[p] * side > 0.0 else 1.0) * row[p] * row[p]
+        oscillate(steep, moved)
+        powers(moved, 0.9, total)
+        add(total, data[0])
 
 
 @compiled
-def step_ellipsoid(points: Floats, data: Floats) -> Floats:
+def step_ellipsoid(points: Floats, data: Floats, values: Floats) -> None:
     """f7."""
-    n, d = points.shape
-    values, space, first = np.empty(n), room(points, 2), np.empty(BLOCK)
+    d, space, first = points.shape[1], room(points, 2), np.empty(BLOCK)
     shift, scale, _ = parts(data, d, d)
     turn, again = matrix(data, d, d, 0), matrix(data, d, d, 1)
     for b in range(blocks(points)):
         total = part(values, b)
-        z = rotated(taken(points, shift, b, space[0]), turn, space[1])
+        z = rotated(taken(points, shift, b, space[0]), d, turn, space[1])
         for p in range(len(total)):
-            first[p] = abs(z[0, p]) * 1e-4
-        for i in range(d):
-            for p in range(len(total)):
-                fine = math.floor(10.0 * z[i, p] + 0.5) / 10.0
-                coarse = math.floor(z[i, p] + 0.5)
-                z[i, p] = coarse if abs(z[i, p]) > 0.5 else fine
-        weighted_squares(rotated(z, again, space[0]), scale, total)
+            first[p] = abs(z[p]) * 1e-4
+        for p in range(len(z)):
+            fine, coarse = math.floor(10.0 * z[p] + 0.5) / 10.0, math.floor(z[p] + 0.5)
+            z[p] = coarse if abs(z[p]) > 0.5 else fine
+        weighted_squares(rotated(z, d, again, space[0]), scale, total)
         for p in range(len(total)):
             total[p] = 0.1 * max(first[p], total[p])
         outside(points, b, 1.0, total)
         add(total, data[0])
-    return values
+
+
+@inner
+def bananas(z: Floats, more: Floats, total: Floats) -> None:
+    """Write 100 Σ (z_i² − z_{i+1})² + Σ (z_i − 1)² (m,)."""
+    m = len(total)
+    along = more[:m]
+    along[:] = 0.0
+    total[:] = 0.0
+    for i in range(len(z) // m - 1):
+        row, following = axis(z, i, m), axis(z, i + 1, m)
+        for p in range(m):
+            a, b = row[p] * row[p] - following[p], row[p] - 1.0
+            total[p] += a * a
+            along[p] += b * b
+    for p in range(m):
+        total[p] = 100.0 * total[p] + along[p]
 
 
 @compiled
-def rosenbrock(points: Floats, data: Floats) -> Floats:
+def rosenbrock(points: Floats, data: Floats, values: Floats) -> None:
     """f8."""
-    n, d = points.shape
-    values, space = np.empty(n), room(points, 1)
+    d, space, more = points.shape[1], room(points, 1), np.empty(BLOCK)
     shift, scale, _ = parts(data, d, d)
     for b in range(blocks(points)):
         total = part(values, b)
         z = taken(points, shift, b, space[0])
-        for i in range(d):
-            for p in range(len(total)):
-                z[i, p] = scale[i] * z[i, p] + 1.0
-        bananas(z, total)
+        for p in range(len(z)):
+            z[p] = scale[0] * z[p] + 1.0
+        bananas(z, more, total)
         add(total, data[0])
-    return values
 
 
 @compiled
-def rotated_rosenbrock(points: Floats, data: Floats) -> Floats:
+def rotated_rosenbrock(points: Floats, data: Floats, values: Floats) -> None:
     """f9."""
-    n, d = points.shape
-    values, space = np.empty(n), room(points, 2)
+    d, space, more = points.shape[1], room(points, 2), np.empty(BLOCK)
     shift, _, _ = parts(data, d, 0)
     turn = matrix(data, d, 0, 0)
     for b in range(blocks(points)):
         total = part(values, b)
-        z = rotated(taken(points, shift, b, space[0]), turn, space[1], 0.5)
-        bananas(z, total)
+        bananas(rotated(taken(points, shift, b, space[0]), d, turn, space[1], 0.5), more, total)
         add(total, data[0])
-    return values
 
 
 @compiled
-def rotated_ellipsoid(points: Floats, data: Floats) -> Floats:
+def rotated_ellipsoid(points: Floats, data: Floats, values: Floats) -> None:
     """f10, and f11 with its own scale."""
-    n, d = points.shape
-    values, space = np.empty(n), room(points, 2)
+    d, space = points.shape[1], room(points, 2)
     shift, scale, _ = parts(data, d, d)
     turn = matrix(data, d, d, 0)
     for b in range(blocks(points)):
         total = part(values, b)
-        z = rotated(taken(points, shift, b, space[0]), turn, space[1])
+        z = rotated(taken(points, shift, b, space[0]), d, turn, space[1])
         weighted_squares(oscillate(z, space[0]), scale, total)
         add(total, data[0])
-    return values
 
 
 @compiled
-def bent_cigar(points: Floats, data: Floats) -> Floats:
+def bent_cigar(points: Floats, data: Floats, values: Floats) -> None:
     """f12."""
-    n, d = points.shape
-    values, space = np.empty(n), room(points, 2)
+    d, space = points.shape[1], room(points, 2)
     shift, scale, _ = parts(data, d, d)
     turn, again = matrix(data, d, d, 0), matrix(data, d, d, 1)
     for b in range(blocks(points)):
         total = part(values, b)
-        z = rotated(taken(points, shift, b, space[0]), turn, space[1])
-        z = rotated(asymmetric(z, 0.5, space[0]), again, space[1])
+        z = rotated(taken(points, shift, b, space[0]), d, turn, space[1])
+        z = rotated(asymmetric(z, d, 0.5, space[0]), d, again, space[1])
         weighted_squares(z, scale, total)
         add(total, data[0])
-    return values
 
 
 @compiled
-def sharp_ridge(points: Floats, data: Floats) -> Floats:
+def sharp_ridge(points: Floats, data: Floats, values: Floats) -> None:
     """f13."""
-    n, d = points.shape
-    values, space = np.empty(n), room(points, 2)
+    d, space = points.shape[1], room(points, 2)
     shift, _, _ = parts(data, d, 0)
     turn = matrix(data, d, 0, 0)
     for b in range(blocks(points)):
         total = part(values, b)
-        z = rotated(taken(points, shift, b, space[0]), turn, space[1])
-        squares(z[1:], total)
+        z = rotated(taken(points, shift, b, space[0]), d, turn, space[1])
+        squares(z[len(total) :], total)
         for p in range(len(total)):
-            total[p] = 100.0 * math.sqrt(total[p]) + z[0, p] * z[0, p] + data[0]
-    return values
+            total[p] = 100.0 * math.sqrt(total[p]) + z[p] * z[p] + data[0]
 
 
 @compiled
-def different_powers(points: Floats, data: Floats) -> Floats:
+def different_powers(points: Floats, data: Floats, values: Floats) -> None:
     """f14."""
-    n, d = points.shape
-    values, space = np.empty(n), room(points, 2)
+    d, space = points.shape[1], room(points, 2)
     shift, scale, _ = parts(data, d, d)
     turn = matrix(data, d, d, 0)
     for b in range(blocks(points)):
         total = part(values, b)
-        z = rotated(taken(points, shift, b, space[0]), turn, space[1])
-        total[:] = 0.0
+        z = rotated(taken(points, shift, b, space[0]), d, turn, space[1])
+        y = space[0][: len(z)]
+        for p in range(len(z)):
+            z[p] = abs(z[p])
         for i in range(d):
-            for p in range(len(total)):
-                total[p] += abs(z[i, p]) ** scale[i]
+            powers(axis(z, i, len(total)), scale[i], axis(y, i, len(total)))
+        summed(y, total)
         for p in range(len(total)):
             total[p] = math.sqrt(total[p]) + data[0]
-    return values
 
 
 @compiled
-def rotated_rastrigin(points: Floats, data: Floats) -> Floats:
+def rotated_rastrigin(points: Floats, data: Floats, values: Floats) -> None:
     """f15."""
-    n, d = points.shape
-    values, space, more = np.empty(n), room(points, 2), np.empty(BLOCK)
+    d, space, more = points.shape[1], room(points, 2), np.empty(BLOCK)
     shift, _, _ = parts(data, d, 0)
     turn, again = matrix(data, d, 0, 0), matrix(data, d, 0, 1)
     for b in range(blocks(points)):
         total = part(values, b)
-        z = rotated(taken(points, shift, b, space[0]), turn, space[1])
-        z = asymmetric(oscillate(z, space[0]), 0.2, space[1])
-        rastrigin_sum(rotated(z, again, space[0]), space[1], more, total)
+        z = rotated(taken(points, shift, b, space[0]), d, turn, space[1])
+        z = asymmetric(oscillate(z, space[0]), d, 0.2, space[1])
+        rastrigin_sum(rotated(z, d, again, space[0]), d, space[1], more, total)
         add(total, data[0])
-    return values
 
 
 @compiled
-def weierstrass(points: Floats, data: Floats) -> Floats:
+def weierstrass(points: Floats, data: Floats, values: Floats) -> None:
     """f16."""
-    n, d = points.shape
-    values, space = np.empty(n), room(points, 2)
+    d, space = points.shape[1], room(points, 2)
     shift, _, _ = parts(data, d, 0)
     turn, again = matrix(data, d, 0, 0), matrix(data, d, 0, 1)
+    waves_of_one = np.empty((12, max(d, BLOCK)))
     lowest = 0.0
     for k in range(12):
         lowest += 0.5**k * math.cos(math.pi * 3.0**k)
     for b in range(blocks(points)):
         total = part(values, b)
-        z = rotated(taken(points, shift, b, space[0]), turn, space[1])
-        z = rotated(oscillate(z, space[0]), again, space[1])
+        z = rotated(taken(points, shift, b, space[0]), d, turn, space[1])
+        for p in range(len(z)):  # 3¹¹ magnifies the last bit
+            z[p] = oscillated(z[p])
+        z = rotated(z, d, again, space[0])
+        for p in range(len(z)):
+            z[p] = 2.0 * math.pi * (z[p] + 0.5)
         total[:] = 0.0
-        for i in range(d):
-            for p in range(len(total)):
+        if len(total) == 1:
+            octaves(z, waves_of_one)
+            for i in range(d):
                 for k in range(12):
-                    wave = math.cos(2.0 * math.pi * (z[i, p] + 0.5) * 3.0**k)
-                    total[p] += wave * 0.5**k
+                    total[0] += waves_of_one[k, i]
+        else:
+            for i in range(d):
+                octaves(axis(z, i, len(total)), waves_of_one)
+                for k in range(12):
+                    row = waves_of_one[k]
+                    for p in range(len(total)):
+                        total[p] += row[p]
         for p in range(len(total)):
             above = total[p] / d - lowest
             total[p] = 10.0 * (above * above * above) + data[0]
         outside(points, b, 10.0 / d, total)
-    return values
+
+
+@inner
+def octaves(x: Floats, into: Floats) -> None:
+    """Write 2^-k cos(3^k x) for k = 0 … 11."""
+    for k in range(12):
+        row, size = into[k][: len(x)], 0.5**k
+        cosines(x, 3.0**k, row)
+        for p in range(len(x)):
+            row[p] *= size
 
 
 @compiled
-def schaffers(points: Floats, data: Floats) -> Floats:
+def schaffers(points: Floats, data: Floats, values: Floats) -> None:
     """f17 and f18."""
-    n, d = points.shape
-    values, space = np.empty(n), room(points, 2)
+    d, space = points.shape[1], room(points, 3)
     shift, _, _ = parts(data, d, 0)
     turn, again = matrix(data, d, 0, 0), matrix(data, d, 0, 1)
     for b in range(blocks(points)):
         total = part(values, b)
-        z = rotated(taken(points, shift, b, space[0]), turn, space[1])
-        z = rotated(asymmetric(z, 0.5, space[0]), again, space[1])
-        total[:] = 0.0
-        for i in range(d - 1):
+        z = rotated(taken(points, shift, b, space[0]), d, turn, space[1])
+        z = rotated(asymmetric(z, d, 0.5, space[0]), d, again, space[1])
+        for i in range(d - 1):  # the last row stays over
+            row, following = axis(z, i, len(total)), axis(z, i + 1, len(total))
             for p in range(len(total)):
-                square = z[i, p] * z[i, p] + z[i + 1, p] * z[i + 1, p]
-                wave = math.sin(50.0 * square**0.1)
-                total[p] += math.sqrt(math.sqrt(square)) * (1.0 + wave * wave)
+                row[p] = row[p] * row[p] + following[p] * following[p]
+        z = z[: -len(total)]
+        wave, root = space[0][: len(z)], space[2][: len(z)]
+        for p in range(len(z)):  # 50 times it is the sine's argument: the last bit counts
+            root[p] = z[p] ** 0.1
+        sines(root, 50.0, wave)
+        powers(z, 0.25, root)
+        for p in range(len(z)):
+            root[p] *= 1.0 + wave[p] * wave[p]
+        summed(root, total)
         for p in range(len(total)):
             mean = total[p] / (d - 1.0)
             total[p] = mean * mean + data[0]
         outside(points, b, 10.0, total)
-    return values
 
 
 @compiled
-def griewank_rosenbrock(points: Floats, data: Floats) -> Floats:
+def griewank_rosenbrock(points: Floats, data: Floats, values: Floats) -> None:
     """f19."""
-    n, d = points.shape
-    values, space = np.empty(n), room(points, 2)
+    d, space = points.shape[1], room(points, 2)
     shift, _, _ = parts(data, d, 0)
     turn = matrix(data, d, 0, 0)
     for b in range(blocks(points)):
         total = part(values, b)
-        z = rotated(taken(points, shift, b, space[0]), turn, space[1])
-        add(z.reshape(z.size), 0.5)
-        total[:] = 0.0
-        for i in range(d - 1):
+        z = rotated(taken(points, shift, b, space[0]), d, turn, space[1])
+        add(z, 0.5)
+        for i in range(d - 1):  # the last row stays over
+            row, following = axis(z, i, len(total)), axis(z, i + 1, len(total))
             for p in range(len(total)):
-                across, along = z[i, p] * z[i, p] - z[i + 1, p], 1.0 - z[i, p]
-                term = 100.0 * across * across + along * along
-                total[p] += term / 4000.0 - math.cos(term)
+                across, along = row[p] * row[p] - following[p], 1.0 - row[p]
+                row[p] = 100.0 * across * across + along * along
+        z = z[: -len(total)]
+        wave = space[0][: len(z)]
+        cosines(z, 1.0, wave)
+        for p in range(len(z)):
+            wave[p] = z[p] / 4000.0 - wave[p]
+        summed(wave, total)
         for p in range(len(total)):
             total[p] = 10.0 + 10.0 * total[p] / (d - 1.0) + data[0]
-    return values
 
 
 @compiled
-def schwefel(points: Floats, data: Floats) -> Floats:
+def schwefel(points: Floats, data: Floats, values: Floats) -> None:
     """f20."""
-    n, d = points.shape
-    values, space, more = np.empty(n), room(points, 2), np.empty(BLOCK)
+    d, space, more = points.shape[1], room(points, 3), np.empty(BLOCK)
     shift, scale, sign = parts(data, d, d)
     middle = 4.2096874637
     for b in range(blocks(points)):
-        total, beyond = part(values, b), more
+        total = part(values, b)
         x = taken(points, shift, b, space[0])
-        z = like(space[1], x)
-        total[:] = 0.0
+        z, wave = space[1][: len(x)], space[2][: len(x)]
+        beyond = more[: len(total)]
         beyond[:] = 0.0
         for i in range(d):
+            j, share = (i - 1, 0.25) if i > 0 else (0, 0.0)
+            row, before, into = (
+                axis(x, i, len(total)),
+                axis(x, j, len(total)),
+                axis(z, i, len(total)),
+            )
+            c, side, turn = scale[i], 2.0 * sign[i], 2.0 * sign[j]
             for p in range(len(total)):
-                y = 2.0 * sign[i] * x[i, p]
-                if i > 0:
-                    y += 0.25 * (2.0 * sign[i - 1] * x[i - 1, p] - middle)
-                one = 100.0 * (scale[i] * (y - middle) + middle)
-                z[i, p] = one
-                far = max(0.0, abs(one) - 500.0)
+                one = side * row[p] + share * (turn * before[p] - middle)
+                into[p] = 100.0 * (c * (one - middle) + middle)
+                far = max(0.0, abs(into[p]) - 500.0)
                 beyond[p] += far * far
-                total[p] += one * math.sin(math.sqrt(abs(one)))
+        for p in range(len(z)):
+            x[p] = math.sqrt(abs(z[p]))
+        sines(x, 1.0, wave)
+        for p in range(len(z)):
+            wave[p] *= z[p]
+        summed(wave, total)
         for p in range(len(total)):
             total[p] = 0.01 * (beyond[p] + 418.9828872724339 - total[p] / d) + data[0]
-    return values
 
 
 @inner
-def gallagher(points: Floats, data: Floats, peaks: int) -> Floats:
+def gallagher(points: Floats, data: Floats, peaks: int, values: Floats) -> None:
     """f21 and f22."""
-    n, d = points.shape
-    values, space, more = np.empty(n), room(points, 2), np.empty(BLOCK)
+    d, space, more = points.shape[1], room(points, 2), np.empty((2, max(BLOCK, peaks)))
     shift, _, _ = parts(data, d, 0)
     turn, start, size = matrix(data, d, 0, 0), 1 + 2 * d + d * d, peaks * d
-    centres = data[start : start + size].reshape(peaks, d)
-    curvature = data[start + size : start + 2 * size].reshape(peaks, d)
+    centres = data[start : start + size]
+    curvature = data[start + size : start + 2 * size]
     weights = data[start + 2 * size :]
     for b in range(blocks(points)):
-        total, far = part(values, b), more
-        z = rotated(taken(points, shift, b, space[0]), turn, space[1])
+        total = part(values, b)
+        z = rotated(taken(points, shift, b, space[0]), d, turn, space[1])
         total[:] = 0.0
-        for k in range(peaks):
-            far[:] = 0.0
-            for i in range(d):
+        if len(total) == 1:
+            far, bell = more[0][:peaks], more[1][:peaks]
+            distances_of_one(z, centres, curvature, far)
+            bells(far, 0.5 / d, bell)
+            for k in range(peaks):
+                total[0] = max(total[0], weights[k] * bell[k])
+        else:
+            far, bell = more[0][: len(total)], more[1][: len(total)]
+            for k in range(peaks):
+                distances(z, centres[k:], curvature[k:], peaks, far)
+                bells(far, 0.5 / d, bell)
                 for p in range(len(total)):
-                    away = z[i, p] - centres[k, i]
-                    far[p] += curvature[k, i] * away * away
-            for p in range(len(total)):
-                total[p] = max(total[p], weights[k] * math.exp(-0.5 / d * far[p]))
+                    total[p] = max(total[p], weights[k] * bell[p])
         for p in range(len(total)):
-            value = oscillated(10.0 - total[p])
-            total[p] = value * value
+            total[p] = 10.0 - total[p]
+        moved = more[0][: len(total)]
+        oscillate(total, moved)
+        for p in range(len(total)):
+            total[p] = moved[p] * moved[p]
         outside(points, b, 1.0, total)
         add(total, data[0])
-    return values
+
+
+@inner
+def distances(z: Floats, centre: Floats, curvature: Floats, step: int, far: Floats) -> None:
+    """Write Σ_i a_i (z_i − C_i)² (m,) of points (d m,) from a peak, every ``step``-th number."""
+    m = len(far)
+    far[:] = 0.0
+    for i in range(len(z) // m):
+        row, a, c = axis(z, i, m), curvature[i * step], centre[i * step]
+        for p in range(m):
+            far[p] += a * (row[p] - c) * (row[p] - c)
+
+
+@inner
+def distances_of_one(z: Floats, centres: Floats, curvature: Floats, far: Floats) -> None:
+    """Write the same (K,) of one point (d,) from every peak."""
+    peaks = len(far)
+    far[:] = 0.0
+    for i in range(len(z)):
+        one, a, c = z[i], axis(curvature, i, peaks), axis(centres, i, peaks)
+        for k in range(peaks):
+            far[k] += a[k] * (one - c[k]) * (one - c[k])
 
 
 @compiled
-def gallagher_101(points: Floats, data: Floats) -> Floats:
+def gallagher_101(points: Floats, data: Floats, values: Floats) -> None:
     """f21."""
-    return gallagher(points, data, 101)
+    gallagher(points, data, 101, values)
 
 
 @compiled
-def gallagher_21(points: Floats, data: Floats) -> Floats:
+def gallagher_21(points: Floats, data: Floats, values: Floats) -> None:
     """f22."""
-    return gallagher(points, data, 21)
+    gallagher(points, data, 21, values)
 
 
 @compiled
-def katsuura(points: Floats, data: Floats) -> Floats:
+def katsuura(points: Floats, data: Floats, values: Floats) -> None:
     """f23."""
-    n, d = points.shape
-    values, space = np.empty(n), room(points, 2)
+    d, space = points.shape[1], room(points, 2)
     shift, _, _ = parts(data, d, 0)
-    turn = matrix(data, d, 0, 0)
+    turn, exponent = matrix(data, d, 0, 0), 10.0 / d**1.2
     for b in range(blocks(points)):
         total = part(values, b)
-        z = rotated(taken(points, shift, b, space[0]), turn, space[1])
+        z = rotated(taken(points, shift, b, space[0]), d, turn, space[1])
+        y = space[0][: len(z)]
+        roughness(z, y)
+        for i in range(d):
+            row = axis(y, i, len(total))
+            for p in range(len(total)):
+                row[p] = 1.0 + (i + 1.0) * row[p]
+        powers(y, exponent, z)
         total[:] = 1.0
         for i in range(d):
+            row = axis(z, i, len(total))
             for p in range(len(total)):
-                rough = 0.0
-                for j in range(1, 33):
-                    fine = 2.0**j * z[i, p]
-                    rough += abs(fine - math.floor(fine + 0.5)) / 2.0**j
-                total[p] *= (1.0 + (i + 1.0) * rough) ** (10.0 / d**1.2)
+                total[p] *= row[p]
         for p in range(len(total)):
             total[p] = 10.0 / d / d * (total[p] - 1.0) + data[0]
         outside(points, b, 1.0, total)
-    return values
+
+
+@inner
+def roughness(x: Floats, y: Floats) -> None:
+    """Write Σ_j |2^j x − round(2^j x)| / 2^j for j = 1 … 32."""
+    y[:] = 0.0
+    for j in range(1, 33):
+        finer, coarser = 2.0**j, 0.5**j
+        for p in range(len(x)):
+            fine = finer * x[p]
+            y[p] += abs(fine - math.floor(fine + 0.5)) * coarser
 
 
 @compiled
-def lunacek(points: Floats, data: Floats) -> Floats:
+def lunacek(points: Floats, data: Floats, values: Floats) -> None:
     """f24."""
-    n, d = points.shape
-    values, space, more = np.empty(n), room(points, 2), np.empty((2, BLOCK))
+    d, space, more = points.shape[1], room(points, 2), np.empty((2, BLOCK))
     shift, scale, sign = parts(data, d, 2)
     turn, again = matrix(data, d, 2, 0), matrix(data, d, 2, 1)
-    better, worse = 2.5, scale[1]
     for b in range(blocks(points)):
         total = part(values, b)
         x = taken(points, shift, b, space[0])
-        more[:] = 0.0
+        better, worse = more[0][: len(total)], more[1][: len(total)]
+        better[:] = 0.0
+        worse[:] = 0.0
         for i in range(d):
+            row, side, far = axis(x, i, len(total)), 2.0 * sign[i], scale[1]
             for p in range(len(total)):
-                x_hat = 2.0 * sign[i] * x[i, p]
-                more[0, p] += (x_hat - better) * (x_hat - better)
-                more[1, p] += (x_hat - worse) * (x_hat - worse)
-                x[i, p] = x_hat - better
-        z = rotated(rotated(x, turn, space[1]), again, space[0])
-        waves(z, space[1], total)
+                x_hat = side * row[p]
+                row[p] = x_hat - 2.5
+                better[p] += row[p] * row[p]
+                worse[p] += (x_hat - far) * (x_hat - far)
+        z = rotated(rotated(x, d, turn, space[1]), d, again, space[0])
+        waves(z, d, space[1], total)
         for p in range(len(total)):
-            total[p] += min(more[0, p], d + scale[0] * more[1, p])
+            total[p] += min(better[p], d + scale[0] * worse[p])
         outside(points, b, 1e4, total)
         add(total, data[0])
-    return values
 
 
-KERNELS: tuple[Callable[[Floats, Floats], Floats], ...] = (
+KERNELS: tuple[Callable[[Floats, Floats, Floats], None], ...] = (
     sphere,
     ellipsoid,
     rastrigin,

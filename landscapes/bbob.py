@@ -76,7 +76,7 @@ class Bbob(Landscape):
         return instance(self.function, self.dimension, self.instance)
 
     @cached_property
-    def _compiled(self) -> tuple[Callable[[Floats, Floats], Floats], Floats]:
+    def _compiled(self) -> tuple[Callable[[Floats, Floats, Floats], None], Floats]:
         """The kernel, and the instance as it wants it."""
         from landscapes._bbob_kernels import KERNELS
 
@@ -85,16 +85,13 @@ class Bbob(Landscape):
     def evaluate(self, points: Points) -> Floats:
         """Return f (n,); any real coordinates will do."""
         kernel, data = self._compiled
-        values = np.ascontiguousarray(points.values)
-        if len(values) < 2 * SHARE:
-            return kernel(values, data)
-        found = np.empty(len(values))
-
-        def work(start: int, stop: int) -> None:
-            found[start:stop] = kernel(values[start:stop], data)
-
-        shared(len(values), work)
-        return found
+        given = np.ascontiguousarray(points.values)
+        values = np.empty(len(given))
+        if len(given) < 2 * SHARE:
+            kernel(given, data, values)
+        else:
+            shared(len(given), lambda a, b: kernel(given[a:b], data, values[a:b]))
+        return values
 
     @cached_property
     def _best(self) -> Optimum:
