@@ -23,8 +23,10 @@ _inner: Any = numba.njit(cache=True)
 
 
 @compiled
-def sums_at(values: Floats, links: Ints, tables: Table, start: int, stop: int, sums: Ints) -> None:
-    """Fill ``sums`` (n,) for the points ``values`` (n, N) in [start, stop).
+def losses_at(
+    values: Floats, links: Ints, tables: Table, whole: int, start: int, stop: int, losses: Floats
+) -> None:
+    """Fill ``losses`` (n,), 1 − sum/whole, for the points ``values`` (n, N) in [start, stop).
 
     ``links`` (N, K + 1) are the loci whose bits make the index into T_i, the highest bit first.
     """
@@ -50,7 +52,7 @@ def sums_at(values: Floats, links: Ints, tables: Table, start: int, stop: int, s
             for p in range(size):
                 total[p] += np.int64(table[index[p]])
         for p in range(size):
-            sums[first + p] = total[p]
+            losses[first + p] = (whole - total[p]) / float(whole)
 
 
 @_inner  # type: ignore[untyped-decorator, unused-ignore]

@@ -50,7 +50,8 @@ class NK(Landscape):
 
     The optimum is exact in every region of bits fixed, left free and tied where bucket elimination
     reads at most 24 bits at a time: up to 24 free bits always, adjacent neighbourhoods to k = 11
-    at any n. Elsewhere it is bounded: below by mini-buckets, above by local search.
+    at any n (ties across the ring cost more), random ones to about n = 40 with k = 3. Elsewhere
+    it is bounded: below by mini-buckets, above by local search.
 
     Minima are known to n = 24: neighbours differ in one bit, and of equal values the point
     that comes first in the enumeration (x1 the highest digit) counts as lower. So on the
@@ -100,13 +101,13 @@ class NK(Landscape):
 
     def evaluate(self, points: Points) -> Floats:
         """Return f (n,); threads share large batches."""
-        from landscapes._nk_kernels import sums_at
+        from landscapes._nk_kernels import losses_at
 
-        model = _model(self)
-        values = np.ascontiguousarray(points.values)
-        sums = np.empty(len(points), dtype=np.int64)
-        shared(len(points), lambda a, b: sums_at(values, model.links, model.tables, a, b, sums))
-        return model.losses(sums)
+        model, values = _model(self), np.ascontiguousarray(points.values)
+        links, tables, whole = model.links, model.tables, model.whole
+        losses = np.empty(len(points))
+        shared(len(points), lambda a, b: losses_at(values, links, tables, whole, a, b, losses))
+        return losses
 
     def lowest(self, region: Region) -> Optimum | Bounds:
         """Return the exact optimum inside a region, or certified bounds where it is out of reach.
@@ -139,13 +140,17 @@ class _Model:
     tables: NDArray[np.uint32]
     scale: int
 
+    @property
+    def whole(self) -> int:
+        """The sum of contributions that are all 1."""
+        return len(self.links) * self.scale
+
     def losses(self, sums: Ints) -> Floats:
         """f (n,) of sums of contributions: different sums have different values."""
-        whole = len(self.links) * self.scale
-        return (whole - sums) / float(whole)
+        return (self.whole - sums) / float(self.whole)
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=4)
 def _model(f: NK) -> _Model:
     rng = generator(f, f.n, f.k, f.neighbourhood, f.instance)
     loci = np.arange(f.n)[:, None]
@@ -236,8 +241,9 @@ def _factors(model: _Model, reads: _Reads, scopes: list[tuple[int, ...]]) -> lis
 def _each_apart(model: _Model, reads: _Reads, scopes: list[tuple[int, ...]]) -> Least:
     """Every contribution at the best of its entries in the cube: no point can be better."""
     best = [int(model.tables[i, _entries(reads, i, s)].max()) for i, s in enumerate(scopes)]
-    whole = model.scale * len(best)
-    return Least(whole - sum(best), np.zeros(reads.masks.shape[1], dtype=np.uint8), exact=False)
+    return Least(
+        model.whole - sum(best), np.zeros(reads.masks.shape[1], dtype=np.uint8), exact=False
+    )
 
 
 def _bounded(f: NK, reads: _Reads, least: Least) -> Bounds:
@@ -253,7 +259,7 @@ def _bounded(f: NK, reads: _Reads, least: Least) -> Bounds:
     readers[readers == f.n] = -1
     total, _ = climb(model.tables, reads.bases, reads.masks, readers, least.bits, kicks)
     high = float(model.losses(np.array([total]))[0])
-    return Bounds(least.value / float(f.n * model.scale), high, HOW)
+    return Bounds(least.value / float(model.whole), high, HOW)
 
 
 # ---- all states

@@ -252,6 +252,20 @@ def test_the_optimum_of_a_long_ring_by_dynamic_programming(arguments: dict[str, 
         assert found.value == _ring_optimum(f, allowed)
 
 
+@pytest.mark.parametrize("k", [1, 4, 8, 11])
+def test_elimination_reads_at_most_twice_k_bits_and_one_of_a_ring(k: int) -> None:
+    """So that every region without ties is exact to k = 11."""
+    rng = np.random.default_rng(k)
+    for n in (k + 1, 2 * k + 3, 60, 200):
+        for share in (0.0, 0.1, 0.4):
+            place = np.cumsum(rng.random(n) >= share) - 1  # of the loci that are free
+            free = np.diff(place, prepend=-1) > 0
+            windows = [(np.arange(k + 1) + i) % n for i in range(n)]
+            scopes = [tuple(place[w[free[w]]].tolist()) for w in windows]
+            order = _elimination.elimination_order(scopes, int(free.sum()))
+            assert order.width <= min(2 * k + 1, free.sum())
+
+
 def test_ties_across_a_long_ring_are_exact() -> None:
     """Equal halves of a ring: every locus is tied with the one opposite; by brute force."""
     f = NK(36, 2, "adjacent", 3)
