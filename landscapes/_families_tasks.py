@@ -35,7 +35,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hpo_lab.errors import InputError, nearest
-from hpo_lab.landscape import Bounds, Optimum
+from hpo_lab.landscape import Bounds, Minima, Optimum
 from hpo_lab.region import Region
 from hpo_lab.space import Choice, Family, Floats, Integer, Points, Real, Space
 from landscapes._structured import Numbers, Structured, by_family
@@ -181,6 +181,10 @@ class Demanded:
     def lowest(self, region: Region) -> Optimum | Bounds:
         """Return the exact optimum inside any region: its structures × the valley of each."""
         return Structured(self.universe, self.evaluate, self._bottom).lowest(region)
+
+    def minima(self) -> Minima:
+        """Return the structures that no step betters at their best rates, with their basins."""
+        return Structured(self.universe, self.evaluate, self._bottom).minima()
 
     def _loss(self, family: int, x: Numbers) -> Floats:
         name = self.universe.families[family].name

@@ -7,6 +7,9 @@ So in a box f is lowest, for each of its structures, where every real axis is as
 the box lets it: in an interval at the nearest value, on a grid at one of the two beside b_i(s).
 Real axes that are tied share a valley, if the landscape has the bottom of it. Enumerating the
 structures then gives the exact optimum of every product of sets, and of every sum of families.
+
+Every structure at its bottom is a point of a finite space, whose local minima, basins and masses
+are exact too (``hpo_lab.lattice``): neighbours are one step apart, each with its own best rates.
 """
 
 from __future__ import annotations
@@ -14,12 +17,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from hpo_lab.landscape import Bounds, Optimum
-from hpo_lab.region import Box, Interval, Region
-from hpo_lab.space import Choice, Floats, Points, Real, Space
+from hpo_lab import lattice
+from hpo_lab.landscape import Bounds, Minima, Optimum
+from hpo_lab.region import Box, Interval, Region, whole
+from hpo_lab.space import Choice, Family, Floats, Ints, Points, Real, Space
 from landscapes._separable import BLOCK, NOWHERE, Common, groups
 
 Numbers = Mapping[str, Floats]  # by axis (n,): native numbers, the index of an option in words
@@ -82,6 +87,47 @@ class Structured:
             if best is None or values[k] < best.value:
                 best = Optimum(float(values[k]), tried[k])
         return NOWHERE if best is None else best
+
+    def minima(self) -> Minima:
+        """Return the structures that are better than all their neighbours, and their basins.
+
+        A basin holds the structures from which steps to the best neighbour lead to its minimum,
+        whatever their real axes are.
+        """
+        finite = self._finite
+        tried = [self._candidates(box) for box in whole(self.space)]
+        best = Points.concatenate([points for points in tried if points is not None])
+        values = self.evaluate(best)
+        found = lattice.minima(finite, values)
+        home = lattice.places(finite, found.points)
+
+        def labels(points: Points) -> Ints:
+            return found.labels(self._structure(points))
+
+        def lowest(region: Region) -> Floats:
+            low = np.full(len(home), np.inf)
+            for box in region:
+                tried = self._candidates(box)
+                if tried is not None:
+                    np.minimum.at(low, labels(tried), self.evaluate(tried))
+            return low
+
+        return Minima(best[home], values[home], labels, lowest, found.masses)
+
+    @cached_property
+    def _finite(self) -> Space:
+        """The space without its real axes."""
+        return Space(
+            tuple(
+                Family(f.name, tuple(a for a in f.axes if not isinstance(a, Real)), f.weight)
+                for f in self.space.families
+            )
+        )
+
+    def _structure(self, points: Points) -> Points:
+        """The points' structures, as points of the finite space."""
+        kept = [self.space.columns.index(name) for name in self._finite.columns]
+        return Points(self._finite, points.family, points.values[:, kept])
 
     def _candidates(self, box: Box) -> Points | None:
         """The points of a box of which one is its lowest; None where the box is empty."""

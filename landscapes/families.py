@@ -73,7 +73,9 @@ class Families(Landscape):
     families and every box. The minima of a planted universe are exact at ruggedness 0: points that
     no small step on real axes, no step to the next integer and no other option improves; a basin
     is the set of points whose value a minimum's own component gives (with a gradient above 0 the
-    whole best family is one), and masses are unknown. With ripples, or by a task, minima are None.
+    whole best family is one), and masses are unknown. With ripples minima are None. By a task they
+    are structures, each at its best rate, that no step to the next size or another option betters;
+    a basin is what steps to the best neighbour lead there from, and its mass is exact.
 
     >>> f = Families(optima=3, gap=0.2)
     >>> f.optimum().value, f.optimum().point.records()[0]["family"]
@@ -190,11 +192,10 @@ class Families(Landscape):
         return self._model.lowest(region)
 
     def minima(self) -> Minima | None:
-        """Return all minima of a planted universe without ripples, best first, and their basins."""
+        """Return all minima, best first, and their basins; None where there are ripples."""
         return _minima(self)
 
 
 @lru_cache(maxsize=16)
 def _minima(landscape: Families) -> Minima | None:
-    model = landscape._model
-    return model.minima() if isinstance(model, Planted) else None
+    return landscape._model.minima()

@@ -26,13 +26,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import ClassVar
 
 import numpy as np
 
 from hpo_lab.errors import InputError
-from hpo_lab.landscape import Bounds, Landscape, Optimum, generator, keyed_normal
+from hpo_lab.landscape import Bounds, Landscape, Minima, Optimum, generator, keyed_normal
 from hpo_lab.region import Region
 from hpo_lab.space import Choice, Family, Floats, Integer, Ints, Points, Real, Space
 from landscapes._separable import root
@@ -108,8 +108,9 @@ class Response(Landscape):
 
     A strategy is told the error after ``epochs`` of ``full`` epochs (by default all of them); the
     truth is the mean error at ``full``. Learning curves cross, so what looks best early is not
-    what is best: ``curve`` has them. The optimum is exact in every declared space; minima are not
-    listed. ``instance`` draws the best width, depth and decay, and the optimizers' offsets.
+    what is best: ``curve`` has them. The optimum is exact in every declared space, and so are the
+    minima and their basins. ``instance`` draws the best width, depth and decay, what is lost
+    elsewhere, and the optimizers' offsets.
 
     >>> f = Response(noise=0.0, divergence=0.0)
     >>> best = f.optimum()
@@ -194,6 +195,14 @@ class Response(Landscape):
     def lowest(self, region: Region) -> Optimum | Bounds:
         """Return the exact optimum inside any region: its structures × the valleys of each."""
         return Structured(self.universe, self.evaluate, self._bottom).lowest(region)
+
+    def minima(self) -> Minima:
+        """Return the structures that no step betters, best first, with basins and exact masses.
+
+        Each is at its best learning rate and decay; a step goes to the next width, depth, batch
+        size, momentum or beta2, or to the other option, and has the rates that are best there.
+        """
+        return _minima(self)
 
     @property
     def _epochs(self) -> int:
@@ -294,6 +303,11 @@ class Response(Landscape):
 
         u = root(falling, np.full(n, -optimizer.left), np.full(n, right))
         return np.asarray(10.0 ** (middle + u))
+
+
+@lru_cache(maxsize=16)
+def _minima(landscape: Response) -> Minima:
+    return Structured(landscape.universe, landscape.evaluate, landscape._bottom).minima()
 
 
 @dataclass(frozen=True, slots=True)

@@ -352,6 +352,24 @@ def test_a_task_s_optimum_by_brute_force() -> None:
             assert rough - found < 0.15 * 0.01**2 + 1e-12  # half a step of 1/50 of a decade
 
 
+def test_a_task_s_minima_are_structures_that_no_neighbour_betters() -> None:
+    f = Families(task="copy")
+    minima = f.minima()
+    assert minima is not None
+    assert len({record["family"] for record in minima.points.records()}) == 7
+    assert minima.masses is not None
+    assert minima.masses.sum() == pytest.approx(1.0)
+    for i in range(len(minima.values)):
+        family = f.universe.families[int(minima.points.family[i])]
+        own = dict(zip(f.universe.columns, minima.points.values[i].tolist(), strict=True))
+        for name in ("width", "depth"):
+            for beside in (own[name] - 1.0, own[name] + 1.0):
+                if family.axis(name).contains(np.array([beside]))[0]:
+                    moved = own | {name: beside}
+                    sets = tuple((a.name, Among((moved[a.name],))) for a in family.axes[1:])
+                    assert lowest(f, (Box(family.name, sets),)) >= minima.values[i] - 1e-9
+
+
 def test_the_loss_of_one_structure_by_hand() -> None:
     f = Families(task="motif", instance=5)
     model = f._model

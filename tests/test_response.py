@@ -189,6 +189,45 @@ def test_an_empty_region_has_no_optimum_and_a_plateau_has_chance() -> None:
     assert contains(f.universe, (Box("adam", (("lr", Interval(0.5, 1.0)),)),), plateau.point)[0]
 
 
+# ---- minima
+
+
+def test_minima_are_the_structures_that_no_tuned_neighbour_betters() -> None:
+    f = Response(interaction=3.0, instance=2)  # so much that the range of lr cuts valleys off
+    minima = f.minima()
+    rng = np.random.default_rng(0)
+    free: tuple[tuple[str, AxisSet], ...] = (
+        ("lr", Interval(1e-5, 1.0)),
+        ("weight_decay", Interval(1e-6, 1e-1)),
+    )
+    assert len(minima.values) > 3
+    for point in singly(minima.points):
+        own = lowest(f, (_structure(f, point, *free),)).value
+        assert own == f.evaluate(point)[0]
+        for column, axis in f.universe.places(int(point.family[0])):
+            if axis.size < math.inf:
+                for step in (-1.0, 1.0):
+                    beside = repeated(point, 1)
+                    beside.values[:, column] += step
+                    if axis.contains(beside.values[:, column])[0]:
+                        assert lowest(f, (_structure(f, beside, *free),)).value > own
+    # a basin is a set of structures, whatever their rates
+    for point in singly(f.universe.sample(5, rng)):
+        elsewhere = along_lr(point, np.array([1e-4, 0.3]))
+        assert len(np.unique(minima.labels(elsewhere))) == 1
+
+
+@pytest.mark.parametrize("instance", range(1, 9))
+def test_each_optimizer_has_one_minimum(instance: int) -> None:
+    minima = Response(instance=instance).minima()
+    assert sorted(record["family"] for record in minima.points.records()) == [
+        "adam",
+        "momentum",
+        "sgd",
+    ]
+    assert minima.masses == pytest.approx([1 / 3] * 3)
+
+
 # ---- what the dials say
 
 
