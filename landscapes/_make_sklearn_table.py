@@ -81,8 +81,8 @@ def fit(path: Path) -> None:
     """Fit what is missing, one line a result, and say now and then how long it will take."""
     sessions, done = read(path)
     own = provenance()
-    if any(s["learners_sha256"] != own["learners_sha256"] for s in sessions):
-        raise InputError(f"{path} was begun with other learners; name another folder")
+    if any(s[key] != own[key] for s in sessions for key in ("learners_sha256", "versions")):
+        raise InputError(f"{path} was begun with other learners or versions; name another folder")
     left = [task for task in tasks() if task not in done]
     records, start = lattice().enumerate().records(), time.perf_counter()
     with path.open("a") as file:
@@ -121,20 +121,24 @@ def pack(path: Path, table: Path = TABLE) -> None:
     for name in (FAMILY, *lattice().columns):
         columns[name] = [records[place].get(name) for _, _, place in kept]
     columns["repeat"] = [t[0] for t in kept]
-    for k, name in enumerate(("valid", "test", "unconverged", "seconds")):
+    for k, name in enumerate(("valid", "test", "unconverged")):
         columns[name] = [done[t][k] for t in kept]
-    seconds = sum(done[t][3] for t in kept)
-    about = {**sessions[-1], "seconds": round(seconds), "repeats": complete}
+    columns["seconds"] = [round(done[t][3], 4) for t in kept]
+    about = {**sessions[-1], "seconds": round(sum(columns["seconds"])), "repeats": complete}
     made = pa.table(columns).replace_schema_metadata({"provenance": json.dumps(about)})
     pq.write_table(made, table, compression="zstd", compression_level=19)
 
 
 def main(arguments: list[str]) -> None:
+    """Fit what is missing and pack the table; leave with a sentence where that is not possible."""
     folder = Path(next((a for a in arguments if not a.startswith("-")), FOLDER))
     folder.mkdir(parents=True, exist_ok=True)
-    if "--pack" not in arguments:
-        fit(folder / "fits.jsonl")
-    pack(folder / "fits.jsonl")
+    try:
+        if "--pack" not in arguments:
+            fit(folder / "fits.jsonl")
+        pack(folder / "fits.jsonl")
+    except InputError as error:
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":
