@@ -106,10 +106,12 @@ class WModel(Landscape):
 
     def evaluate(self, points: Points) -> Floats:
         """Return f (n,)."""
-        right = points.values == target(self, self.n, self.instance)
-        ones = np.count_nonzero(right[:, _read(self)], axis=2)
+        right = (points.values == target(self, self.n, self.instance)).T
+        ones = np.zeros((self._q, len(points)), dtype=np.int16)
+        for loci in _read(self).T:  # few long sums, not many short ones
+            ones += right[loci]
         mixed = _mixed(2 * ones >= self.mu, self.nu)
-        values: Floats = _permutation(self.gamma, self._q)[self._q - mixed.sum(axis=1)]
+        values: Floats = _permutation(self.gamma, self._q)[np.count_nonzero(~mixed, axis=0)]
         return values
 
     def lowest(self, region: Region) -> Optimum | Bounds:
@@ -132,14 +134,13 @@ def _read(f: WModel) -> Ints:
 
 
 def _mixed(y: Bools, nu: int) -> Bools:
-    """The epistasis layer on bits (n, q)."""
+    """The epistasis layer on bits (q, n) of n points."""
     mixed = np.empty_like(y)
-    for start in range(0, y.shape[1], nu):
-        block = y[:, start : start + nu]
-        parity = np.logical_xor.reduce(block, axis=1)
-        stop = start + block.shape[1]
-        mixed[:, start : stop - 1] = parity[:, None] ^ block[:, 1:]
-        mixed[:, stop - 1] = parity
+    for start in range(0, len(y), nu):
+        block = y[start : start + nu]
+        parity = np.logical_xor.reduce(block, axis=0)
+        mixed[start : start + len(block) - 1] = parity ^ block[1:]
+        mixed[start + len(block) - 1] = parity
     return mixed
 
 

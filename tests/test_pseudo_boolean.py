@@ -86,12 +86,12 @@ def _overwritten(y: Bools, nu: int) -> Bools:
     are outputs already. Up to ν = 2 that makes no difference.
     """
     y = y.copy()
-    for start in range(0, y.shape[1], nu):
-        block = y[:, start : start + nu]
-        first, last = block[:, 0].copy(), block.shape[1] - 1
+    for start in range(0, len(y), nu):
+        block = y[start : start + nu]
+        first, last = block[0].copy(), len(block) - 1
         for i in range(last, -1, -1):
             read = [j for j in range(1, last + 1) if j != (i + 1 if i < last else 0)]
-            block[:, i] = first ^ np.logical_xor.reduce(block[:, read], axis=1)
+            block[i] = first ^ np.logical_xor.reduce(block[read], axis=0)
     return y
 
 
@@ -178,13 +178,13 @@ def test_ruggedness_permutes_and_has_every_roughness_once(q: int) -> None:
 
 @pytest.mark.parametrize("nu", [1, 2, 5, 8])
 def test_epistasis_is_a_bijection_that_spreads_a_change(nu: int) -> None:
-    every = np.array(list(np.ndindex(*[2] * nu)), dtype=bool)
+    every = np.array(list(np.ndindex(*[2] * nu)), dtype=bool).T
     mixed = wmodel._mixed(every, nu)
-    assert len(np.unique(mixed, axis=0)) == 2**nu
+    assert len(np.unique(mixed, axis=1).T) == 2**nu
     for i in range(nu):
         flipped = every.copy()
-        flipped[:, i] ^= True
-        changed = (wmodel._mixed(flipped, nu) != mixed).sum(axis=1)
+        flipped[i] ^= True
+        changed = (wmodel._mixed(flipped, nu) != mixed).sum(axis=0)
         assert (changed >= max(nu - 1, 1)).all()
 
 
