@@ -91,7 +91,14 @@ def arguments(cls: Any) -> dict[str, Any]:
 
 
 def _fields(cls: Any) -> dict[str, Field[Any]]:
-    return {field.metadata.get("argument", field.name): field for field in fields(cls)}
+    given = (field for field in fields(cls) if field.init)
+    return {field.metadata.get("argument", field.name): field for field in given}
+
+
+def places(cls: Any) -> set[str]:
+    """Return the arguments of a plug-in class that are paths: what they hold is their identity."""
+    found = _fields(cls).items()
+    return {key for key, field in found if field.metadata.get("identity") == "content"}
 
 
 def _checked(key: str, annotation: Any, value: Any) -> Any:

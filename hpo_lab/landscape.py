@@ -169,6 +169,7 @@ def identity(landscape: Landscape) -> Record:
     given = {
         f.metadata.get("argument", f.name): getattr(landscape, f.metadata.get("identity", f.name))
         for f in fields(landscape)  # type: ignore[arg-type]
+        if f.init
     }
     plain = {k: v.to_dict() if isinstance(v, Space) else v for k, v in given.items()}
     return {"landscape": f"{landscape.name}@{landscape.version}", "arguments": plain}

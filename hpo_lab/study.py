@@ -214,6 +214,8 @@ class Study:
         path = Path(path)
         if path.is_dir():
             path = path / "study.toml"
+        _made.cache_clear()  # what a landscape reads may have changed since
+        _problem.cache_clear()
         try:
             return _study(path, _contents(path))
         except FileNotFoundError:
@@ -345,7 +347,7 @@ def _study(path: Path, table: Record) -> Study:
     reference = _table("reference", table.get("reference", {}), ("weight",))
     regions = _table("regions", table.get("regions", {}), ("systems",))
     universe = _universe(table)
-    landscapes = _landscapes(table, universe)
+    landscapes = _landscapes(table, universe, path.absolute().parent)
     study = Study(
         path=path,
         name=_name("name", table.get("name", path.stem)),
@@ -537,7 +539,7 @@ def _unique(where: str, labels: Sequence[str]) -> None:
             raise InputError(f'{where}: {count} are called "{label}"; give each a name of its own')
 
 
-def _landscapes(table: Record, universe: Space | None) -> tuple[Part, ...]:
+def _landscapes(table: Record, universe: Space | None, folder: Path) -> tuple[Part, ...]:
     given = _tables("landscapes", table.get("landscapes", []))
     parts = [_part("landscapes", "landscapes", one) for one in given]
     if universe is not None:
@@ -550,9 +552,18 @@ def _landscapes(table: Record, universe: Space | None) -> tuple[Part, ...]:
         parts = [
             replace(p, arguments=p.arguments + more) if takes(p, "space") else p for p in parts
         ]
-    expanded = [one for part in parts for one in _expanded(part)]
+    expanded = [_placed(one, folder) for part in parts for one in _expanded(part)]
     _unique("landscapes", [part.label for part in expanded])
     return tuple(expanded)
+
+
+def _placed(part: Part, folder: Path) -> Part:
+    """Paths in a study file are relative to its folder."""
+    places = discovery.places(discovery.find(part.kind, part.use))
+    arguments = tuple(
+        (k, str(folder / v) if k in places and isinstance(v, str) else v) for k, v in part.arguments
+    )
+    return replace(part, arguments=arguments)
 
 
 def _expanded(part: Part) -> list[Part]:
