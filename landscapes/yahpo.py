@@ -137,6 +137,7 @@ class Yahpo(Landscape):
     task: str
     target: str
     fidelity: float | None = None
+    content: str = field(init=False, repr=False)  # a hash of the scenario's three files
     name: ClassVar[str] = "yahpo"
     version: ClassVar[int] = 1
 
@@ -146,12 +147,8 @@ class Yahpo(Landscape):
         known = SCENARIOS[self.scenario].targets
         if self.target not in known:
             raise InputError(f"{self.scenario} has no target {nearest(self.target, known)}")
+        object.__setattr__(self, "content", _read(self.folder, self.scenario).digest)
         self.evaluate(self.universe.sample(0, np.random.default_rng(0)))  # all files fit together
-
-    @property
-    def content(self) -> str:
-        """A hash of the scenario's three files: what identifies the landscape, wherever it lies."""
-        return _files(self.folder, self.scenario).digest
 
     @property
     def universe(self) -> Space:
@@ -160,14 +157,18 @@ class Yahpo(Landscape):
 
     @property
     def _flat(self) -> Flat:
-        return _fixed(self.folder, self.scenario, self.task, self.fidelity)
+        return _fixed(self._source, self.task, self.fidelity)
+
+    @property
+    def _source(self) -> _Source:
+        return _Source(self.folder, self.scenario, self.content)
 
     def evaluate(self, points: Points) -> Floats:
         """Return the surrogate's prediction (n,), negated where the target is maximised."""
         scenario = SCENARIOS[self.scenario]
-        codes, numbers = _encoded(points, self._flat, _files(self.folder, self.scenario), scenario)
+        codes, numbers = _encoded(points, self._flat, _files(self._source), scenario)
         place = scenario.targets.index(self.target)
-        predicted = _predicted(_session(self.folder, self.scenario), codes, numbers)[:, place]
+        predicted = _predicted(_session(self._source), codes, numbers)[:, place]
         return predicted if scenario.minimised[place] else -predicted
 
     def lowest(self, region: Region) -> Optimum | Bounds:
@@ -182,8 +183,24 @@ class _Files(NamedTuple):
     digest: str
 
 
+class _Source(NamedTuple):
+    """Where the files are, and the hash of what they held when the landscape was made."""
+
+    folder: str
+    scenario: str
+    content: str
+
+
 @lru_cache(maxsize=8)
-def _files(folder: str, scenario: str) -> _Files:
+def _files(source: _Source) -> _Files:
+    """What a source holds; InputError where it is not what it was."""
+    files = _read(source.folder, source.scenario)
+    if files.digest != source.content:
+        raise InputError(f'the files of "{files.space.parent}" have changed; make it again')
+    return files
+
+
+def _read(folder: str, scenario: str) -> _Files:
     """What a scenario's folder holds; InputError where a file is missing or damaged."""
     place = Path(folder) / scenario
     if not place.is_dir():
@@ -209,9 +226,10 @@ def _bytes(path: Path) -> bytes:
 
 
 @lru_cache(maxsize=256)
-def _fixed(folder: str, scenario: str, task: str, fidelity: float | None) -> Flat:
+def _fixed(source: _Source, task: str, fidelity: float | None) -> Flat:
     """The space of a scenario with task and fidelities fixed; InputError where they do not fit."""
-    about, path = SCENARIOS[scenario], _files(folder, scenario).space
+    scenario, path = source.scenario, _files(source).space
+    about = SCENARIOS[scenario]
     whole = read_space(path)
     named = {*whole.space.columns, *(name for one in whole.settings for name in one)}
     if named != {*about.categorical, *about.continuous}:
@@ -263,7 +281,7 @@ def _codes(files: _Files, name: str, axis: Axis) -> Ints:
 
 
 @lru_cache(maxsize=8)
-def _session(folder: str, scenario: str) -> Any:
+def _session(source: _Source) -> Any:
     """The network, ready to run; InputError where the file is no network of this scenario.
 
     It is given to onnxruntime as bytes: then a network that names other files is refused.
@@ -272,13 +290,14 @@ def _session(folder: str, scenario: str) -> Any:
         raise InputError('the landscape "yahpo" needs onnxruntime: pip install "hpo-lab[yahpo]"')
     import onnxruntime  # type: ignore[import-untyped]
 
-    about, path = SCENARIOS[scenario], Path(folder) / scenario / "model.onnx"
+    about, files = SCENARIOS[source.scenario], _files(source)
+    path = files.space.with_name("model.onnx")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 4  # what is wrong is raised, and said in one sentence
     try:
         session = onnxruntime.InferenceSession(
-            _files(folder, scenario).model, options, providers=["CPUExecutionProvider"]
+            files.model, options, providers=["CPUExecutionProvider"]
         )
     except Exception:  # onnxruntime's own exceptions have no common ancestor
         raise InputError(f"{path} is not an ONNX model that onnxruntime can load") from None
@@ -289,7 +308,7 @@ def _session(folder: str, scenario: str) -> Any:
     }
     outputs = [one.shape[1:] for one in session.get_outputs()]
     if inputs != expected or outputs != [[len(about.targets)]]:
-        raise InputError(f"{path} is an ONNX model, but not the surrogate of {scenario}")
+        raise InputError(f"{path} is an ONNX model, but not the surrogate of {source.scenario}")
     return session
 
 

@@ -115,6 +115,7 @@ def test_the_identity_is_that_of_the_files_wherever_they_lie(tmp_path: Path) -> 
     assert identity(here) == identity(there)
     assert str(DATA) not in json.dumps(identity(here))
     assert pickle.loads(pickle.dumps(here)) == here  # noqa: S301
+    assert here != there
     encoding = tmp_path / "lcbench" / "encoding.json"
     encoding.chmod(0o644)
     codes = json.loads(encoding.read_text())
@@ -122,7 +123,14 @@ def test_the_identity_is_that_of_the_files_wherever_they_lie(tmp_path: Path) -> 
     changed = tmp_path / "changed"
     shutil.copytree(tmp_path / "lcbench", changed / "lcbench")
     (changed / "lcbench" / "encoding.json").write_text(json.dumps(codes))
-    assert identity(_make("lcbench", "3945", "time", folder=changed)) != identity(here)
+    before = _make("lcbench", "3945", "time", folder=changed)
+    assert identity(before) != identity(here)
+    shutil.copyfile(DATA / "lcbench" / "encoding.json", changed / "lcbench" / "encoding.json")
+    assert identity(_make("lcbench", "3945", "time", folder=changed)) == identity(here)
+    yahpo._files.cache_clear()  # as in another process
+    yahpo._fixed.cache_clear()
+    with pytest.raises(InputError, match="have changed; make it again"):
+        before.evaluate(before.universe.sample(1, np.random.default_rng(0)))
 
 
 # ---- spaces
@@ -262,8 +270,6 @@ def test_files_that_do_not_belong_together_are_refused(tmp_path: Path) -> None:
         with pytest.raises(InputError, match=said) as raised:
             _make("lcbench", "3945", "time", folder=tmp_path)
         assert "\n" not in str(raised.value)
-        yahpo._files.cache_clear()
-        yahpo._fixed.cache_clear()
     shutil.copyfile(DATA / "lcbench" / "config_space.json", space)
     (tmp_path / "lcbench" / "encoding.json").write_text('{"OpenML_task_id": {"#na#": 0}}')
     with pytest.raises(InputError, match='no code for "3945"'):
