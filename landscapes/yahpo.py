@@ -132,7 +132,7 @@ class Yahpo(Landscape):
     target="val_cross_entropy")``.
     """
 
-    folder: str = field(metadata={"identity": "content"})
+    folder: str = field(compare=False, metadata={"identity": "content"})
     scenario: str
     task: str
     target: str

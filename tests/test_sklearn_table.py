@@ -175,6 +175,24 @@ def test_every_repeat_is_told_equally_often() -> None:
         assert abs(np.count_nonzero(told == value) - draws * share) < 4.5 * sd
 
 
+def test_the_file_is_a_table_that_anybody_could_have_brought(
+    frame: pd.DataFrame, tmp_path: Path
+) -> None:
+    path = tmp_path / "wine.parquet"
+    frame[frame["dataset"] == "wine"].to_parquet(path)
+    rest = ("dataset", "repeat", "unconverged", "seconds")
+    theirs = landscapes.make(
+        "table", path=str(path), value="test", observe="valid", family=FAMILY, ignore=rest
+    )
+    ours, records = SklearnTable("wine"), lattice().enumerate().records()
+    assert theirs.universe.size == ours.universe.size
+    assert np.allclose(theirs(records), ours(records), rtol=0, atol=1e-9)
+    best, same = theirs.optimum(), ours.optimum()
+    assert isinstance(best, Optimum)
+    assert isinstance(same, Optimum)
+    assert best.value == pytest.approx(same.value, abs=1e-9)
+
+
 # ---- truth
 
 
