@@ -37,7 +37,7 @@ def share_below(
     """
     if math.isinf(level):
         return Share(1.0, 0.0, "exact: no point lies above that level")
-    deep = np.flatnonzero(quadrics.offsets <= level)
+    deep = np.flatnonzero(quadrics.offsets < level)
     d = quadrics.centres.shape[1]
     if d == 1:
         return Share(_line(quadrics, deep, level, low, high), 0.0, "exact: intervals")
@@ -117,7 +117,7 @@ def _ellipsoids(
         total += float(shares[k] * own.mean())
         variance += (float(shares[k]) * _error(int(own.sum()), DRAWN)) ** 2
     how = f"estimate: {len(rest)} of {len(deep)} ellipsoids by {DRAWN:,} points in each"
-    return Share(total, math.sqrt(variance), how)
+    return Share(min(total, 1.0), math.sqrt(variance), how)
 
 
 def _in_cube(
@@ -138,9 +138,7 @@ def _volumes(factors: Floats, radius: Floats) -> Floats:
     """V_d r^d / det F (k,), by logarithms."""
     d = factors.shape[1]
     ball = d / 2.0 * math.log(math.pi) - math.lgamma(d / 2.0 + 1.0)
-    with np.errstate(divide="ignore"):
-        logs = ball + d * np.log(radius) - np.linalg.slogdet(factors)[1]
-    return np.asarray(np.exp(logs))
+    return np.asarray(np.exp(ball + d * np.log(radius) - np.linalg.slogdet(factors)[1]))
 
 
 def _ball(d: int, rng: np.random.Generator) -> Floats:
