@@ -47,7 +47,16 @@ def compiled(function: Callable[P, T]) -> Callable[P, T]:
         ready = True
         return answer
 
+    call.bare = kernel  # type: ignore[attr-defined]
     return call
+
+
+def bare(function: Callable[P, T]) -> Callable[P, T]:
+    """Return what ``compiled`` wraps, for when a tenth of a microsecond counts.
+
+    Call the function itself once before: that says what is being waited for.
+    """
+    return function.bare  # type: ignore[attr-defined,no-any-return]
 
 
 @contextmanager
