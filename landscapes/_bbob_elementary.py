@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import Any
 
 import numba
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped, unused-ignore]
 from numba.core import types
 from numba.extending import intrinsic
 
@@ -29,8 +29,7 @@ ONE = 0x3FF0000000000000  # the bits of 1.0
 ROOT_HALF = 4604544271217802189  # the bits of √½
 
 
-@intrinsic  # type: ignore[untyped-decorator, unused-ignore]
-def fused(typing: Any, a: Any, b: Any, c: Any) -> Any:
+def _fused(typing: Any, a: Any, b: Any, c: Any) -> Any:
     """Return a b + c, rounded once."""
 
     def code(context: Any, builder: Any, signature: Any, given: Any) -> Any:
@@ -39,8 +38,7 @@ def fused(typing: Any, a: Any, b: Any, c: Any) -> Any:
     return types.float64(types.float64, types.float64, types.float64), code
 
 
-@intrinsic  # type: ignore[untyped-decorator, unused-ignore]
-def bits(typing: Any, x: Any) -> Any:
+def _bits(typing: Any, x: Any) -> Any:
     """Return the bits of a float as an integer."""
 
     def code(context: Any, builder: Any, signature: Any, given: Any) -> Any:
@@ -49,14 +47,18 @@ def bits(typing: Any, x: Any) -> Any:
     return types.int64(types.float64), code
 
 
-@intrinsic  # type: ignore[untyped-decorator, unused-ignore]
-def number(typing: Any, i: Any) -> Any:
+def _number(typing: Any, i: Any) -> Any:
     """Return the float that has these bits."""
 
     def code(context: Any, builder: Any, signature: Any, given: Any) -> Any:
         return builder.bitcast(given[0], ir.DoubleType())
 
     return types.float64(types.int64), code
+
+
+fused: Any = intrinsic(_fused)
+bits: Any = intrinsic(_bits)
+number: Any = intrinsic(_number)
 
 
 @inner
@@ -110,7 +112,8 @@ def exponential(high: float, low: float) -> float:
     lost = curve - (grown - r)
     one = 1.0 + grown
     value = one + ((grown - (one - 1.0)) + lost)
-    return value * number((bits(rounded) << 52) + ONE)
+    scaled: float = value * number((bits(rounded) << 52) + ONE)
+    return scaled
 
 
 @inner
@@ -150,7 +153,8 @@ def turned(x: float, quarters: int) -> float:
     cosine = cap + (((1.0 - cap) - half) + fused(u * u, q, -r * tail))
     turns = bits(rounded) + quarters
     value = cosine if turns & 1 else sine
-    return number(bits(value) ^ ((turns & 2) << 62))
+    signed: float = number(bits(value) ^ ((turns & 2) << 62))
+    return signed
 
 
 @inner

@@ -80,9 +80,16 @@ class Instance:
     weights: Floats  # (K,)
 
     def packed(self) -> Floats:
-        """Return all of it in one array, for the kernels: matrices and peaks are transposed."""
+        """Return all of it in one array, for the kernels.
+
+        Matrices and peaks are transposed, and peaks of no weight fill up a multiple of 16.
+        """
         parts = [np.array([self.f_opt]), self.shift, self.scale, self.sign]
-        parts += [self.first.T, self.second.T, self.centres.T, self.curvature.T, self.weights]
+        parts += [self.first.T, self.second.T]
+        if len(self.weights):
+            more = np.zeros((-len(self.weights) % 16, self.dimension))
+            parts += [np.concatenate([part, more]).T for part in (self.centres, self.curvature)]
+            parts += [self.weights, more[:, 0]]
         return np.concatenate([part.ravel() for part in parts])
 
 

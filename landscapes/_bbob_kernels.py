@@ -23,6 +23,7 @@ from landscapes._bbob_math import (
     oscillate,
     oscillated,
     outside,
+    padded,
     part,
     powers,
     rastrigin_sum,
@@ -59,7 +60,7 @@ def sphere(points: Floats, data: Floats, values: Floats) -> None:
     shift, _, _ = parts(data, d, 0)
     for b in range(blocks(points)):
         total = part(values, b)
-        squares(taken(points, shift, b, space[0]), total)
+        squares(taken(points, shift, b, space[0]), d, total)
         add(total, data[0])
 
 
@@ -83,8 +84,8 @@ def rastrigin(points: Floats, data: Floats, values: Floats) -> None:
     for b in range(blocks(points)):
         total = part(values, b)
         z = oscillate(taken(points, shift, b, space[0]), space[1])
-        z = asymmetric(z, d, 0.2, space[0])
-        scaled(z, scale)
+        z = asymmetric(z, d, len(total), 0.2, space[0])
+        scaled(z, len(total), scale)
         rastrigin_sum(z, d, space[1], more, total)
         add(total, data[0])
 
@@ -131,7 +132,7 @@ def attractive_sector(points: Floats, data: Floats, values: Floats) -> None:
     turn = matrix(data, d, 0, 0)
     for b in range(blocks(points)):
         total = part(values, b)
-        z = rotated(taken(points, shift, b, space[0]), d, turn, space[1])
+        z = rotated(taken(points, shift, b, space[0]), d, len(total), turn, space[1])
         steep, moved = more[0][: len(total)], more[1][: len(total)]
         steep[:] = 0.0
         for i in range(d):
@@ -151,13 +152,13 @@ def step_ellipsoid(points: Floats, data: Floats, values: Floats) -> None:
     turn, again = matrix(data, d, d, 0), matrix(data, d, d, 1)
     for b in range(blocks(points)):
         total = part(values, b)
-        z = rotated(taken(points, shift, b, space[0]), d, turn, space[1])
+        z = rotated(taken(points, shift, b, space[0]), d, len(total), turn, space[1])
         for p in range(len(total)):
             first[p] = abs(z[p]) * 1e-4
         for p in range(len(z)):
             fine, coarse = math.floor(10.0 * z[p] + 0.5) / 10.0, math.floor(z[p] + 0.5)
             z[p] = coarse if abs(z[p]) > 0.5 else fine
-        weighted_squares(rotated(z, d, again, space[0]), scale, total)
+        weighted_squares(rotated(z, d, len(total), again, space[0]), scale, total)
         for p in range(len(total)):
             total[p] = 0.1 * max(first[p], total[p])
         outside(points, b, 1.0, total)
@@ -165,13 +166,13 @@ def step_ellipsoid(points: Floats, data: Floats, values: Floats) -> None:
 
 
 @inner
-def bananas(z: Floats, more: Floats, total: Floats) -> None:
+def bananas(z: Floats, d: int, more: Floats, total: Floats) -> None:
     """Write 100 Σ (z_i² − z_{i+1})² + Σ (z_i − 1)² (m,)."""
     m = len(total)
     along = more[:m]
     along[:] = 0.0
     total[:] = 0.0
-    for i in range(len(z) // m - 1):
+    for i in range(d - 1):
         row, following = axis(z, i, m), axis(z, i + 1, m)
         for p in range(m):
             a, b = row[p] * row[p] - following[p], row[p] - 1.0
@@ -191,7 +192,7 @@ def rosenbrock(points: Floats, data: Floats, values: Floats) -> None:
         z = taken(points, shift, b, space[0])
         for p in range(len(z)):
             z[p] = scale[0] * z[p] + 1.0
-        bananas(z, more, total)
+        bananas(z, d, more, total)
         add(total, data[0])
 
 
@@ -203,7 +204,12 @@ def rotated_rosenbrock(points: Floats, data: Floats, values: Floats) -> None:
     turn = matrix(data, d, 0, 0)
     for b in range(blocks(points)):
         total = part(values, b)
-        bananas(rotated(taken(points, shift, b, space[0]), d, turn, space[1], 0.5), more, total)
+        bananas(
+            rotated(taken(points, shift, b, space[0]), d, len(total), turn, space[1], 0.5),
+            d,
+            more,
+            total,
+        )
         add(total, data[0])
 
 
@@ -215,7 +221,7 @@ def rotated_ellipsoid(points: Floats, data: Floats, values: Floats) -> None:
     turn = matrix(data, d, d, 0)
     for b in range(blocks(points)):
         total = part(values, b)
-        z = rotated(taken(points, shift, b, space[0]), d, turn, space[1])
+        z = rotated(taken(points, shift, b, space[0]), d, len(total), turn, space[1])
         weighted_squares(oscillate(z, space[0]), scale, total)
         add(total, data[0])
 
@@ -228,8 +234,8 @@ def bent_cigar(points: Floats, data: Floats, values: Floats) -> None:
     turn, again = matrix(data, d, d, 0), matrix(data, d, d, 1)
     for b in range(blocks(points)):
         total = part(values, b)
-        z = rotated(taken(points, shift, b, space[0]), d, turn, space[1])
-        z = rotated(asymmetric(z, d, 0.5, space[0]), d, again, space[1])
+        z = rotated(taken(points, shift, b, space[0]), d, len(total), turn, space[1])
+        z = rotated(asymmetric(z, d, len(total), 0.5, space[0]), d, len(total), again, space[1])
         weighted_squares(z, scale, total)
         add(total, data[0])
 
@@ -242,8 +248,8 @@ def sharp_ridge(points: Floats, data: Floats, values: Floats) -> None:
     turn = matrix(data, d, 0, 0)
     for b in range(blocks(points)):
         total = part(values, b)
-        z = rotated(taken(points, shift, b, space[0]), d, turn, space[1])
-        squares(z[len(total) :], total)
+        z = rotated(taken(points, shift, b, space[0]), d, len(total), turn, space[1])
+        squares(z[len(total) :], d - 1, total)
         for p in range(len(total)):
             total[p] = 100.0 * math.sqrt(total[p]) + z[p] * z[p] + data[0]
 
@@ -256,13 +262,13 @@ def different_powers(points: Floats, data: Floats, values: Floats) -> None:
     turn = matrix(data, d, d, 0)
     for b in range(blocks(points)):
         total = part(values, b)
-        z = rotated(taken(points, shift, b, space[0]), d, turn, space[1])
+        z = rotated(taken(points, shift, b, space[0]), d, len(total), turn, space[1])
         y = space[0][: len(z)]
         for p in range(len(z)):
             z[p] = abs(z[p])
         for i in range(d):
             powers(axis(z, i, len(total)), scale[i], axis(y, i, len(total)))
-        summed(y, total)
+        summed(y, d, total)
         for p in range(len(total)):
             total[p] = math.sqrt(total[p]) + data[0]
 
@@ -275,9 +281,9 @@ def rotated_rastrigin(points: Floats, data: Floats, values: Floats) -> None:
     turn, again = matrix(data, d, 0, 0), matrix(data, d, 0, 1)
     for b in range(blocks(points)):
         total = part(values, b)
-        z = rotated(taken(points, shift, b, space[0]), d, turn, space[1])
-        z = asymmetric(oscillate(z, space[0]), d, 0.2, space[1])
-        rastrigin_sum(rotated(z, d, again, space[0]), d, space[1], more, total)
+        z = rotated(taken(points, shift, b, space[0]), d, len(total), turn, space[1])
+        z = asymmetric(oscillate(z, space[0]), d, len(total), 0.2, space[1])
+        rastrigin_sum(rotated(z, d, len(total), again, space[0]), d, space[1], more, total)
         add(total, data[0])
 
 
@@ -287,16 +293,16 @@ def weierstrass(points: Floats, data: Floats, values: Floats) -> None:
     d, space = points.shape[1], room(points, 2)
     shift, _, _ = parts(data, d, 0)
     turn, again = matrix(data, d, 0, 0), matrix(data, d, 0, 1)
-    waves_of_one = np.empty((12, max(d, BLOCK)))
+    waves_of_one = np.empty((12, max(padded(d), BLOCK)))
     lowest = 0.0
     for k in range(12):
         lowest += 0.5**k * math.cos(math.pi * 3.0**k)
     for b in range(blocks(points)):
         total = part(values, b)
-        z = rotated(taken(points, shift, b, space[0]), d, turn, space[1])
-        for p in range(len(z)):  # 3¹¹ magnifies the last bit
+        z = rotated(taken(points, shift, b, space[0]), d, len(total), turn, space[1])
+        for p in range(d * len(total)):  # 3¹¹ magnifies the last bit
             z[p] = oscillated(z[p])
-        z = rotated(z, d, again, space[0])
+        z = rotated(z, d, len(total), again, space[0])
         for p in range(len(z)):
             z[p] = 2.0 * math.pi * (z[p] + 0.5)
         total[:] = 0.0
@@ -336,21 +342,21 @@ def schaffers(points: Floats, data: Floats, values: Floats) -> None:
     turn, again = matrix(data, d, 0, 0), matrix(data, d, 0, 1)
     for b in range(blocks(points)):
         total = part(values, b)
-        z = rotated(taken(points, shift, b, space[0]), d, turn, space[1])
-        z = rotated(asymmetric(z, d, 0.5, space[0]), d, again, space[1])
-        for i in range(d - 1):  # the last row stays over
+        z = rotated(taken(points, shift, b, space[0]), d, len(total), turn, space[1])
+        z = rotated(asymmetric(z, d, len(total), 0.5, space[0]), d, len(total), again, space[1])
+        for i in range(d - 1):
             row, following = axis(z, i, len(total)), axis(z, i + 1, len(total))
             for p in range(len(total)):
                 row[p] = row[p] * row[p] + following[p] * following[p]
-        z = z[: -len(total)]
+        axis(z, d - 1, len(total))[:] = 1.0  # stays over
         wave, root = space[0][: len(z)], space[2][: len(z)]
-        for p in range(len(z)):  # 50 times it is the sine's argument: the last bit counts
+        for p in range((d - 1) * len(total)):  # magnified 50 times: the last bit counts
             root[p] = z[p] ** 0.1
         sines(root, 50.0, wave)
         powers(z, 0.25, root)
         for p in range(len(z)):
             root[p] *= 1.0 + wave[p] * wave[p]
-        summed(root, total)
+        summed(root, d - 1, total)
         for p in range(len(total)):
             mean = total[p] / (d - 1.0)
             total[p] = mean * mean + data[0]
@@ -365,19 +371,18 @@ def griewank_rosenbrock(points: Floats, data: Floats, values: Floats) -> None:
     turn = matrix(data, d, 0, 0)
     for b in range(blocks(points)):
         total = part(values, b)
-        z = rotated(taken(points, shift, b, space[0]), d, turn, space[1])
+        z = rotated(taken(points, shift, b, space[0]), d, len(total), turn, space[1])
         add(z, 0.5)
-        for i in range(d - 1):  # the last row stays over
+        for i in range(d - 1):  # the last axis stays over
             row, following = axis(z, i, len(total)), axis(z, i + 1, len(total))
             for p in range(len(total)):
                 across, along = row[p] * row[p] - following[p], 1.0 - row[p]
                 row[p] = 100.0 * across * across + along * along
-        z = z[: -len(total)]
         wave = space[0][: len(z)]
         cosines(z, 1.0, wave)
         for p in range(len(z)):
             wave[p] = z[p] / 4000.0 - wave[p]
-        summed(wave, total)
+        summed(wave, d - 1, total)
         for p in range(len(total)):
             total[p] = 10.0 + 10.0 * total[p] / (d - 1.0) + data[0]
 
@@ -412,7 +417,7 @@ def schwefel(points: Floats, data: Floats, values: Floats) -> None:
         sines(x, 1.0, wave)
         for p in range(len(z)):
             wave[p] *= z[p]
-        summed(wave, total)
+        summed(wave, d, total)
         for p in range(len(total)):
             total[p] = 0.01 * (beyond[p] + 418.9828872724339 - total[p] / d) + data[0]
 
@@ -420,26 +425,25 @@ def schwefel(points: Floats, data: Floats, values: Floats) -> None:
 @inner
 def gallagher(points: Floats, data: Floats, peaks: int, values: Floats) -> None:
     """f21 and f22."""
-    d, space, more = points.shape[1], room(points, 2), np.empty((2, max(BLOCK, peaks)))
+    d, space, more = points.shape[1], room(points, 2), np.empty((2, max(BLOCK, padded(peaks))))
     shift, _, _ = parts(data, d, 0)
-    turn, start, size = matrix(data, d, 0, 0), 1 + 2 * d + d * d, peaks * d
-    centres = data[start : start + size]
-    curvature = data[start + size : start + 2 * size]
-    weights = data[start + 2 * size :]
+    turn, start, wide = matrix(data, d, 0, 0), 1 + 2 * d + d * d, padded(peaks)
+    centres, curvature = data[start : start + d * wide], data[start + d * wide :]
+    weights = data[start + 2 * d * wide :]
     for b in range(blocks(points)):
         total = part(values, b)
-        z = rotated(taken(points, shift, b, space[0]), d, turn, space[1])
+        z = rotated(taken(points, shift, b, space[0]), d, len(total), turn, space[1])
         total[:] = 0.0
         if len(total) == 1:
-            far, bell = more[0][:peaks], more[1][:peaks]
-            distances_of_one(z, centres, curvature, far)
+            far, bell = more[0][:wide], more[1][:wide]
+            distances_of_one(z, d, centres, curvature, far)
             bells(far, 0.5 / d, bell)
             for k in range(peaks):
                 total[0] = max(total[0], weights[k] * bell[k])
         else:
             far, bell = more[0][: len(total)], more[1][: len(total)]
             for k in range(peaks):
-                distances(z, centres[k:], curvature[k:], peaks, far)
+                distances(z, d, centres[k:], curvature[k:], wide, far)
                 bells(far, 0.5 / d, bell)
                 for p in range(len(total)):
                     total[p] = max(total[p], weights[k] * bell[p])
@@ -454,22 +458,22 @@ def gallagher(points: Floats, data: Floats, peaks: int, values: Floats) -> None:
 
 
 @inner
-def distances(z: Floats, centre: Floats, curvature: Floats, step: int, far: Floats) -> None:
+def distances(z: Floats, d: int, centre: Floats, curvature: Floats, step: int, far: Floats) -> None:
     """Write Σ_i a_i (z_i − C_i)² (m,) of points (d m,) from a peak, every ``step``-th number."""
     m = len(far)
     far[:] = 0.0
-    for i in range(len(z) // m):
+    for i in range(d):
         row, a, c = axis(z, i, m), curvature[i * step], centre[i * step]
         for p in range(m):
             far[p] += a * (row[p] - c) * (row[p] - c)
 
 
 @inner
-def distances_of_one(z: Floats, centres: Floats, curvature: Floats, far: Floats) -> None:
+def distances_of_one(z: Floats, d: int, centres: Floats, curvature: Floats, far: Floats) -> None:
     """Write the same (K,) of one point (d,) from every peak."""
     peaks = len(far)
     far[:] = 0.0
-    for i in range(len(z)):
+    for i in range(d):
         one, a, c = z[i], axis(curvature, i, peaks), axis(centres, i, peaks)
         for k in range(peaks):
             far[k] += a[k] * (one - c[k]) * (one - c[k])
@@ -495,13 +499,14 @@ def katsuura(points: Floats, data: Floats, values: Floats) -> None:
     turn, exponent = matrix(data, d, 0, 0), 10.0 / d**1.2
     for b in range(blocks(points)):
         total = part(values, b)
-        z = rotated(taken(points, shift, b, space[0]), d, turn, space[1])
+        z = rotated(taken(points, shift, b, space[0]), d, len(total), turn, space[1])
         y = space[0][: len(z)]
         roughness(z, y)
         for i in range(d):
             row = axis(y, i, len(total))
             for p in range(len(total)):
                 row[p] = 1.0 + (i + 1.0) * row[p]
+        y[d * len(total) :] = 1.0
         powers(y, exponent, z)
         total[:] = 1.0
         for i in range(d):
@@ -543,7 +548,8 @@ def lunacek(points: Floats, data: Floats, values: Floats) -> None:
                 row[p] = x_hat - 2.5
                 better[p] += row[p] * row[p]
                 worse[p] += (x_hat - far) * (x_hat - far)
-        z = rotated(rotated(x, d, turn, space[1]), d, again, space[0])
+        z = rotated(x, d, len(total), turn, space[1])
+        z = rotated(z, d, len(total), again, space[0])
         waves(z, d, space[1], total)
         for p in range(len(total)):
             total[p] += min(better[p], d + scale[0] * worse[p])

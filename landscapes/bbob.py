@@ -25,8 +25,9 @@ from hpo_lab.landscape import UNKNOWN, Bounds, Landscape, Minima, Optimum
 from hpo_lab.region import Region, contains
 from hpo_lab.space import Floats, Ints, Points, Real, Space
 from landscapes._bbob_instance import HIGH, LOW, Instance, instance
-from landscapes._compiled import SHARE, shared
+from landscapes._compiled import SHARE, bare, shared
 
+Kernel = Callable[[Floats, Floats, Floats], None]
 ONE_MINIMUM = (1, 2, 5, 6, 13, 14)  # separable and falling to x_opt, or increasing in a convex sum
 
 
@@ -76,21 +77,28 @@ class Bbob(Landscape):
         return instance(self.function, self.dimension, self.instance)
 
     @cached_property
-    def _compiled(self) -> tuple[Callable[[Floats, Floats, Floats], None], Floats]:
-        """The kernel, and the instance as it wants it."""
+    def _compiled(self) -> tuple[Kernel, Floats]:
+        """The kernel, compiled, and the instance as it wants it."""
         from landscapes._bbob_kernels import KERNELS
 
-        return KERNELS[self.function - 1], self.made_of.packed()
+        kernel, data = KERNELS[self.function - 1], self.made_of.packed()
+        kernel(np.zeros((1, self.dimension)), data, np.empty(1))
+        return bare(kernel), data
+
+    def __reduce__(self) -> tuple[type[Bbob], tuple[int, int, int]]:
+        """Only the arguments travel to other processes."""
+        return Bbob, (self.function, self.dimension, self.instance)
 
     def evaluate(self, points: Points) -> Floats:
         """Return f (n,); any real coordinates will do."""
         kernel, data = self._compiled
         given = np.ascontiguousarray(points.values)
-        values = np.empty(len(given))
-        if len(given) < 2 * SHARE:
+        count = len(given)
+        values = np.empty(count)
+        if count < 2 * SHARE:
             kernel(given, data, values)
         else:
-            shared(len(given), lambda a, b: kernel(given[a:b], data, values[a:b]))
+            _in_threads(kernel, given, data, values)
         return values
 
     @cached_property
@@ -121,3 +129,7 @@ class Bbob(Landscape):
             return np.array([found.low if found.low == found.high else np.nan])
 
         return Minima(best.point, np.array([best.value]), labels, lowest, np.ones(1))
+
+
+def _in_threads(kernel: Kernel, given: Floats, data: Floats, values: Floats) -> None:
+    shared(len(given), lambda a, b: kernel(given[a:b], data, values[a:b]))
