@@ -214,8 +214,8 @@ class Study:
         path = Path(path)
         if path.is_dir():
             path = path / "study.toml"
-        _made.cache_clear()  # what a landscape reads may have changed since
-        _problem.cache_clear()
+        for kept in (_made, _problem, _arm_digest):  # files that they read may have changed since
+            kept.cache_clear()
         try:
             return _study(path, _contents(path))
         except FileNotFoundError:
