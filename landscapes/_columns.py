@@ -70,7 +70,24 @@ def read(
     Raises InputError, one sentence, where the file is not a table, is not the one whose SHA-256 is
     ``content``, or lacks a column.
     """
-    table = _table(path, content)
+    import pyarrow as pa
+
+    try:
+        return _columns(path, _table(path, content), special, parameters, ignored)
+    except (pa.ArrowException, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is no CSV or Parquet table ({_short(error)})") from None
+    except OSError as error:
+        why = error.strerror or f"it is damaged: {_short(error)}"
+        raise InputError(f"cannot read {path}: {why}") from None
+
+
+def _columns(
+    path: Path,
+    table: Any,
+    special: Sequence[str],
+    parameters: Sequence[str],
+    ignored: Sequence[str],
+) -> dict[str, Column]:
     known = [name.strip() for name in table.column_names]
     for name in known:
         if known.count(name) > 1:
@@ -81,8 +98,7 @@ def read(
     if not table.num_rows:
         raise InputError(f"{path} has no rows")
     set_aside = {*special, *ignored, *(name for name in known if _numbers_rows(name))}
-    others = [name for name in known if name not in set_aside]
-    wanted = [*special, *(parameters or others)]
+    wanted = [*special, *(parameters or (name for name in known if name not in set_aside))]
     return {name: _column(path, name, table.column(known.index(name))) for name in wanted}
 
 
@@ -92,19 +108,10 @@ def _numbers_rows(name: str) -> bool:
 
 
 def _table(path: Path, content: str) -> Any:
-    import pyarrow as pa
-
-    try:
-        data = path.read_bytes()
-        if hashlib.sha256(data).hexdigest() != content:
-            raise InputError(f"{path} has changed since the landscape was made; make it again")
-        return _parquet(path, data) if data[:4] == b"PAR1" else _csv(data)
-    except OSError as error:
-        if isinstance(error, pa.ArrowException) or error.strerror is None:
-            raise InputError(f"{path} is no CSV or Parquet table ({_short(error)})") from None
-        raise InputError(f"cannot read {path}: {error.strerror}") from None
-    except pa.ArrowException as error:
-        raise InputError(f"{path} is no CSV or Parquet table ({_short(error)})") from None
+    data = path.read_bytes()
+    if hashlib.sha256(data).hexdigest() != content:
+        raise InputError(f"{path} has changed since the landscape was made; make it again")
+    return _parquet(path, data) if data[:4] == b"PAR1" else _csv(data)
 
 
 def _short(error: Exception) -> str:
@@ -126,6 +133,7 @@ def _csv(data: bytes) -> Any:
     import pyarrow as pa
     import pyarrow.csv as csv
 
+    data.decode("utf-8")  # or it is no text: pyarrow would make bytes of it
     header = data[:100_000].split(b"\n", 1)[0].decode("utf-8", "replace")
     separator = max(SEPARATORS, key=header.count)  # the first of equals: a comma
     return csv.read_csv(pa.BufferReader(data), parse_options=csv.ParseOptions(delimiter=separator))
@@ -140,7 +148,8 @@ def _column(path: Path, name: str, given: Any) -> Column:
     kind = array.type
     if pa.types.is_boolean(kind):
         return _encoded(name, "flag", array)
-    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+    numeric = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_null)
+    if any(test(kind) for test in numeric):
         return _encoded(name, "number", _numbers(path, name, array))
     if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
         raise InputError(f'{path}: column "{name}" holds neither numbers nor words; leave it out')
