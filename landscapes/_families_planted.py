@@ -73,7 +73,7 @@ class Planted:
         """Return the planted universe; ``draw`` gives a generator for a family's name."""
         hidden = None if visibility is None else universe.index(best)
         cells = tuple(
-            drawn(family, value, 1 if i == hidden else optima, draw(family.name))
+            _drawn(family, value, 1 if i == hidden else optima, draw(family.name))
             for i, (family, value) in enumerate(
                 zip(universe.families, _values(universe, best, gap, draw), strict=True)
             )
@@ -106,11 +106,10 @@ class Planted:
         points, values, component = self.separable.minima()
         stays = self._stays(points, component)
         points, values, component = points[stays], values[stays], component[stays]
-        first = np.cumsum([0, *[part.components for part in self.separable.families]])
-        rank = np.full(first[-1], -1)
+        rank = np.full(sum(part.components for part in self.separable.families), -1)
         rank[component] = np.arange(len(component))
         if self.hidden is not None and self.gradient > 0.0:  # all around descends into the valley
-            rank[first[self.hidden] + SLOPE] = rank[first[self.hidden] + VALLEY]
+            rank[self._first + SLOPE] = rank[self._first + VALLEY]
 
         def labels(given: Points) -> Ints:
             return np.asarray(rank[self.separable.labels(given)])
@@ -124,15 +123,15 @@ class Planted:
         """The minima but a far corner beside which a single step leads into the valley."""
         if self.hidden is None or self.gradient >= 0.0:
             return np.arange(len(points))
-        corner = sum(part.components for part in self.separable.families[: self.hidden]) + SLOPE
-        values = self.evaluate(points)
-        return np.array(
-            [
-                i
-                for i, k in enumerate(component.tolist())
-                if k != corner or (self.evaluate(_steps(points[i])) > values[i]).all()
-            ]
-        )
+        kept = component != self._first + SLOPE
+        for i in np.flatnonzero(~kept).tolist():
+            kept[i] = (self.evaluate(_steps(points[i])) > self.evaluate(points[i])).all()
+        return np.flatnonzero(kept)
+
+    @property
+    def _first(self) -> int:
+        """The number of the hidden family's first component."""
+        return sum(part.components for part in self.separable.families[: self.hidden])
 
     def _cell_minima(self, region: Region) -> Floats:
         """The lowest value in the region of every component, inside its own cell."""
@@ -161,8 +160,7 @@ class Planted:
                 active = np.array([True, False])
                 values = np.array([found.values.min(), np.inf])
             else:
-                first = sum(p.components for p in self.separable.families[: self.hidden])
-                active = self.separable.labels(own) == first + np.arange(2)
+                active = self.separable.labels(own) == self._first + np.arange(2)
                 values = found.values
             low = np.where(active, np.minimum(low, values), low)
             unsure = (self.gradient < 0.0) & ~active | (found.below < found.values)
@@ -249,8 +247,8 @@ def _steps(point: Points) -> Points:
     return Points(point.space, np.repeat(point.family, len(values)), values)
 
 
-def drawn(family: Family, value: float, optima: int, rng: np.random.Generator) -> Cells:
-    """Return the optima of one family: each a minimum of its own, the best one at ``value``."""
+def _drawn(family: Family, value: float, optima: int, rng: np.random.Generator) -> Cells:
+    """The optima of one family: each a minimum of its own, the best one at ``value``."""
     numeric = tuple(i for i, axis in enumerate(family.axes) if not isinstance(axis, Choice))
     penalties = {
         i: _penalties(axis, rng) for i, axis in enumerate(family.axes) if isinstance(axis, Choice)

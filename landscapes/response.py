@@ -134,10 +134,10 @@ class Response(Landscape):
     unit: ClassVar[str] = "percentage points"
 
     def __post_init__(self) -> None:
-        for key in ("interaction", "noise"):
-            value = getattr(self, key)
-            if not (math.isfinite(value) and value >= 0.0):
-                raise InputError(f"{key} must be a number from 0 on, not {value}")
+        if not 0.0 <= self.interaction <= 100.0:
+            raise InputError(f"interaction must be from 0 to 100, not {self.interaction}")
+        if not (math.isfinite(self.noise) and self.noise >= 0.0):
+            raise InputError(f"noise must be a standard deviation from 0 on, not {self.noise}")
         if not (math.isfinite(self.cliff) and self.cliff > 0.0):
             raise InputError(f"cliff must be a number of decades above 0, not {self.cliff}")
         if not 0.0 <= self.divergence < 0.5:
@@ -295,14 +295,14 @@ class Response(Landscape):
         k = 0.0 if vertical else self._steepness
         right = min(optimizer.right, self.cliff - EDGE) if vertical else optimizer.right
 
-        def falling(u: Floats) -> Floats:
-            """−r times the slope: increasing through its zero."""
+        def rising(u: Floats) -> Floats:
+            """−r times the slope, which rises through its zero."""
             length = np.where(u < 0.0, optimizer.left, optimizer.right)
             others = k * self._diverging(u) + pull * (middle + u - centre)
             return np.asarray(2.0 * u / length**2 + (1.0 - (u / length) ** 2) * others)
 
-        u = root(falling, np.full(n, -optimizer.left), np.full(n, right))
-        return np.asarray(10.0 ** (middle + u))
+        u = root(rising, np.full(n, -optimizer.left), np.full(n, right))
+        return np.asarray(10.0 ** np.clip(middle + u, -300.0, 300.0))
 
 
 @lru_cache(maxsize=16)

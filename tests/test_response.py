@@ -56,6 +56,7 @@ def along_lr(point: Points, rates: Floats) -> Points:
         {"divergence": 0.0, "cliff": 0.01},
         {"noise": 0.0, "divergence": 0.2, "epochs": 3, "full": 30},
         {"interaction": 0.0, "classes": 2, "full": 1},
+        {"interaction": 100.0, "noise": 0.0, "divergence": 0.0},
         {"interaction": 3.0, "cliff": 2.0, "divergence": 1e-9, "instance": 7},
     ],
 )
@@ -359,6 +360,7 @@ def test_a_million_points_take_little_memory() -> None:
     ("arguments", "said"),
     [
         ({"interaction": -1.0}, "interaction must be"),
+        ({"interaction": math.inf}, "interaction must be"),
         ({"cliff": 0.0}, "cliff must be"),
         ({"cliff": math.inf}, "cliff must be"),
         ({"noise": math.nan}, "noise must be"),
