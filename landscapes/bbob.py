@@ -21,13 +21,15 @@ from typing import ClassVar
 import numpy as np
 
 from hpo_lab.errors import InputError
-from hpo_lab.landscape import UNKNOWN, Bounds, Landscape, Minima, Optimum
+from hpo_lab.landscape import Bounds, Landscape, Minima, Optimum
 from hpo_lab.region import Region, contains
 from hpo_lab.space import Floats, Ints, Points, Real, Space
 from landscapes._bbob_instance import HIGH, LOW, Instance, instance
 from landscapes._compiled import SHARE, bare, shared
+from landscapes._separable import MinOfSeparables
 
 Kernel = Callable[[Floats, Floats, Floats], None]
+SEPARABLE = 5  # the functions up to here are sums over the axes
 ONE_MINIMUM = (1, 2, 5, 6, 13, 14)  # separable and falling to x_opt, or increasing in a convex sum
 
 
@@ -107,11 +109,21 @@ class Bbob(Landscape):
         point = self.universe.points(self.made_of.x_opt)
         return Optimum(float(self.evaluate(point)[0]), point)
 
+    @cached_property
+    def _separable(self) -> MinOfSeparables:
+        from landscapes._bbob_separable import separable
+
+        return separable(self.made_of, self.universe)
+
     def lowest(self, region: Region) -> Optimum | Bounds:
         """Return the exact optimum inside a region where it is known, else certified bounds."""
         if contains(self.universe, region, self._best.point)[0]:
             return self._best
-        return UNKNOWN
+        if self.function <= SEPARABLE:
+            return self._separable.lowest(region, self.evaluate)
+        from landscapes._bbob_bounds import bounds
+
+        return bounds(self, region)
 
     def minima(self) -> Minima | None:
         """Return the only minimum of functions 1, 2, 5, 6, 13 and 14; None for the others."""
