@@ -279,17 +279,26 @@ class Response(Landscape):
         return np.asarray(optimizer.valley + self._task.rate + self.interaction * shift)
 
     def _bottom(self, family: int, axes: Sequence[str], x: Numbers) -> Floats:
-        """Where f is lowest on lr, on the weight decay, or on their common value: native (n,).
-
-        log r, log d and log (1 − p) are concave in log10, and so is their sum: it is highest where
-        its slope, (r'/r) − k p + (d'/d), crosses zero, which bisection finds to the last bit.
-        """
-        n = len(x["width"])
+        """Where f is lowest on lr, on the weight decay, or on their common value: native (n,)."""
         centre = self._task.decay(x)
         if "lr" not in axes:
             return np.asarray(10.0**centre)
         middle = self._middle(family, x)
-        pull = 2.0 * DECAY if "weight_decay" in axes else 0.0
+        tied = "weight_decay" in axes
+        u = self._deepest(family, middle - centre) if tied else self._own_deepest[family]
+        return np.asarray(10.0 ** np.clip(middle + u, -300.0, 300.0))
+
+    @cached_property
+    def _own_deepest(self) -> tuple[Floats, ...]:
+        """For each family the u (1,) at which r (1 − p) is highest."""
+        return tuple(self._deepest(family) for family in range(len(UNIVERSE.families)))
+
+    def _deepest(self, family: int, decay: Floats | None = None) -> Floats:
+        """The u (n,) at which r (1 − p) is highest, or r (1 − p) d if log10 λ = c(s) + u + decay.
+
+        log r, log (1 − p) and log d are concave in u, and so is their sum: it is highest where its
+        slope, (r'/r) − k p + (d'/d), crosses zero, which bisection finds to the last bit.
+        """
         optimizer = _OPTIMIZERS[UNIVERSE.families[family].name]
         vertical = self.divergence == 0.0
         k = 0.0 if vertical else self._steepness
@@ -298,11 +307,13 @@ class Response(Landscape):
         def rising(u: Floats) -> Floats:
             """−r times the slope, which rises through its zero."""
             length = np.where(u < 0.0, optimizer.left, optimizer.right)
-            others = k * self._diverging(u) + pull * (middle + u - centre)
+            others = k * self._diverging(u)
+            if decay is not None:
+                others = others + 2.0 * DECAY * (u + decay)
             return np.asarray(2.0 * u / length**2 + (1.0 - (u / length) ** 2) * others)
 
-        u = root(rising, np.full(n, -optimizer.left), np.full(n, right))
-        return np.asarray(10.0 ** np.clip(middle + u, -300.0, 300.0))
+        n = 1 if decay is None else len(decay)
+        return root(rising, np.full(n, -optimizer.left), np.full(n, right))
 
 
 @lru_cache(maxsize=16)
