@@ -57,12 +57,13 @@ class Peaks(Landscape):
     *Basins.* A basin is the set of points where its peak is the highest. With a shared Σ these are
     convex, and steepest descent in the metric of Σ (the ordinary one at conditioning 1) from any
     point ends at the bottom of its basin. With individual ones their borders are quadrics, which
-    descent may cross: the basin that it ends in is another one for a few starts in a hundred.
+    descent may cross: it ends elsewhere from 1 to 12 starts in a hundred, the more the more the
+    shapes differ and the fewer dimensions there are.
 
-    *Truth.* ``optimum`` is exact for every declared space; only on rotated grids of many points it
-    may come as bounds. ``minima().masses`` are exact with a shared Σ up to four dimensions and
-    with individual ones in one, ``estimated_masses`` are there always. ``near_optimal`` is the
-    share of points within epsilon of the optimum.
+    *Truth.* ``optimum`` is exact for every declared space; only where rotated peaks meet a large
+    grid it may come as bounds. ``minima().masses`` are exact with a shared Σ up to four dimensions
+    (five up to 40 peaks) and with individual ones in one, ``estimated_masses`` are there always.
+    ``near_optimal`` is the share of points within epsilon of the optimum.
 
     ``noise`` is the standard deviation of what a strategy is told; the truth has none. A point
     outside the universe is evaluated by the formula (calling the landscape refuses it).
@@ -235,8 +236,9 @@ class Peaks(Landscape):
         """Return all minima, best first, with their basins; see the class for what is exact.
 
         ``lowest`` of a region is exact with a shared Σ. With individual ones it is exact in
-        regions of finitely many points or lines, and elsewhere for each basin that has its peak's
-        nearest point to the region; for the others it is nan.
+        regions of finitely many points or lines; in boxes it is exact wherever a certificate is
+        found, and nan elsewhere: for 1 to 10 basins in a hundred up to five dimensions, for up to a
+        third in ten.
         """
         return _minima(self)
 
@@ -385,7 +387,12 @@ def _in_cells(landscape: Peaks, region: Region) -> Floats:
 
 
 def _own(landscape: Peaks, box: Box, sides: list[Group]) -> Floats:
-    """The lowest s (K,) of each bowl in the box, nan where another one is lower there."""
+    """The lowest s (K,) of each bowl in its cell and the box, inf for nothing, nan for unknown.
+
+    It is the bowl's lowest in the box, where no other one is lower; else there is a constraint.
+    """
+    from landscapes._quadric_cells import Forms
+
     bowls = landscape._quadrics
     if landscape.rotation:
         found = [nearest([bowl], sides, OWN_NODES) for bowl in bowls.bowls]
@@ -394,4 +401,9 @@ def _own(landscape: Peaks, box: Box, sides: list[Group]) -> Floats:
         inside = landscape._separable.in_box(box)
         places, exact = (bowls.centres, []) if inside is None else (inside.points, [True])
     lowest, labels = bowls.lowest(places)
-    return np.where(exact & (labels == np.arange(landscape.peaks)), lowest, np.nan)
+    lowest = np.where(exact & (labels == np.arange(landscape.peaks)), lowest, np.nan)
+    if all(side.values is None or side.low == side.high for side in sides):
+        forms = Forms.of(bowls, sides)
+        for k in np.flatnonzero(np.isnan(lowest)):
+            lowest[k] = forms.lowest_in_cell(int(k))
+    return lowest
