@@ -12,9 +12,9 @@ from numpy.typing import ArrayLike
 
 from hpo_lab.errors import InputError
 from hpo_lab.landscape import Bounds, Landscape, Minima, Optimum, generator
-from hpo_lab.region import Box, Interval, Region
+from hpo_lab.region import AxisSet, Box, Interval, Region
 from hpo_lab.space import Bools, Choice, Floats, Ints, Points, Space
-from landscapes._separable import NOWHERE, groups
+from landscapes._separable import NOWHERE
 
 LARGEST = 1000  # bits of the landscapes whose truth is a closed form
 VISITED = 20  # free bits up to which all states of a cube are visited
@@ -76,17 +76,40 @@ class Cube:
 
 
 def cube_of(space: Space, box: Box) -> Cube | None:
-    """Return the cube of a box of a space of bits; None where the box is empty."""
+    """Return the cube of a box of a space of bits; None where the box is empty.
+
+    Axes that the box does not name cost nothing: reports ask for thousands of boxes.
+    """
+    place = {name: i for i, name in enumerate(space.columns)}
+    parts = [{place[name] for name in tie} for tie in box.ties]
+    allowed = {place[name]: _allowed(within) for name, within in box.sets}
     fixed, free = np.zeros(space.width, dtype=np.int64), []
-    for loci, common in groups(space, box):
-        values = [] if isinstance(common, Interval) else common.tolist()
+    for loci in _tied(space.width, parts):
+        values = set.intersection({0, 1}, *[allowed[i] for i in loci if i in allowed])
         if not values:
             return None
         if len(values) == 2:
-            free.append(tuple(loci))
+            free.append(loci)
         else:
-            fixed[loci] = int(values[0])
+            fixed[list(loci)] = values.pop()
     return Cube(fixed, tuple(free))
+
+
+def _allowed(within: AxisSet) -> set[int]:
+    """Which bits lie in a set."""
+    if isinstance(within, Interval):
+        return {bit for bit in (0, 1) if within.low <= bit <= within.high}
+    return {bit for bit in (0, 1) if bit in within.values}
+
+
+def _tied(n: int, ties: list[set[int]]) -> list[tuple[int, ...]]:
+    """The loci in groups that have one value, in the order of their first."""
+    apart: list[set[int]] = []
+    for tie in ties:  # those that overlap make one
+        apart = [p for p in apart if not p & tie] + [tie.union(*[p for p in apart if p & tie])]
+    groups = {min(part): tuple(sorted(part)) for part in apart}
+    inner = {i for part in apart for i in part}
+    return [groups.get(i, (i,)) for i in range(n) if i in groups or i not in inner]
 
 
 def best_of(found: Sequence[Optimum | Bounds], how: str) -> Optimum | Bounds:

@@ -77,6 +77,15 @@ def elimination_order(scopes: Sequence[tuple[int, ...]], variables: int) -> Orde
     return Order(tuple(order), max(widths), sum(2.0**width for width in widths[1:]))
 
 
+def without(order: Order, kept: Sequence[int]) -> Order:
+    """Return the order of the ``kept`` variables, renumbered by their places there.
+
+    Fixing the others can only take variables out of sums, so width and work bound those of it.
+    """
+    number = {v: i for i, v in enumerate(kept)}
+    return Order(tuple(number[v] for v in order.variables if v in number), order.width, order.work)
+
+
 def _members(bits: int) -> Iterator[int]:
     """The places of the ones of a bit set."""
     while bits:

@@ -13,6 +13,7 @@ exact: values don't depend on the order of adding, and two points tie only if th
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar
@@ -26,7 +27,15 @@ from hpo_lab.region import Box, Region
 from hpo_lab.space import Floats, Ints, Points, Space
 from landscapes._bits import Cube, at, best_of, bit_space, cube_of
 from landscapes._compiled import announced, shared
-from landscapes._elimination import EXACT, Factor, Least, elimination_order, minimise
+from landscapes._elimination import (
+    EXACT,
+    Factor,
+    Least,
+    Order,
+    elimination_order,
+    minimise,
+    without,
+)
 from landscapes._separable import NOWHERE
 
 NEIGHBOURHOODS = ("adjacent", "random")
@@ -34,6 +43,8 @@ LARGEST = 200  # loci
 ENTRIES = 2**27  # table entries in all, four bytes each
 LISTED = 24  # loci up to which all states are visited
 COPIED = 2**22  # table entries up to which they are copied for elimination
+QUICK = 2.0**17  # table entries up to which no better order is looked for
+LONG = 2.0**24  # table entries from which on one may have to wait
 KICKS = 10_000  # of the local search for an upper bound
 
 
@@ -196,15 +207,30 @@ def _lowest_in_box(f: NK, box: Box) -> Optimum | Bounds:
         return NOWHERE
     reads = _reads(model, cube)
     scopes = [tuple(np.flatnonzero(row).tolist()) for row in reads.masks]
-    order = elimination_order(scopes, len(cube.free))
+    order = _order(f, cube, scopes)
     few, large = len(cube.free) <= EXACT, model.tables.size > COPIED
-    with announced(f"minimising over {len(cube.free)} bits"):
-        if few and (large or f.n * 2.0 ** len(cube.free) <= 4.0 * order.work):
+    states = f.n * 2.0 ** min(len(cube.free), 60)
+    wait = (few and states > LONG) or large or order.work > LONG
+    with announced(f"minimising over {len(cube.free)} bits") if wait else nullcontext():
+        if few and (large or states <= 4.0 * order.work):
             return at(f, cube.at(_by_visiting(model, reads)))
         if large:
             return _bounded(f, reads, _each_apart(model, reads, scopes))
         least = minimise(_factors(model, reads, scopes), order)
         return at(f, cube.at(least.bits)) if least.exact else _bounded(f, reads, least)
+
+
+def _order(f: NK, cube: Cube, scopes: list[tuple[int, ...]]) -> Order:
+    """An elimination order; without ties that of the whole landscape, where it is good enough."""
+    whole = _whole_order(f)
+    if cube.tied or whole.work > QUICK:
+        return elimination_order(scopes, len(cube.free))
+    return without(whole, [loci[0] for loci in cube.free])
+
+
+@lru_cache(maxsize=64)
+def _whole_order(f: NK) -> Order:
+    return elimination_order([tuple(row) for row in _model(f).links.tolist()], f.n)
 
 
 def _by_visiting(model: _Model, reads: _Reads) -> list[int]:
