@@ -1,4 +1,4 @@
-"""The command line: hpo-lab run | status | report | price | list."""
+"""The command line: hpo-lab run | status | report | price | show | list."""
 
 from __future__ import annotations
 
@@ -66,14 +66,25 @@ def _parser() -> argparse.ArgumentParser:
     _verb(verbs, "status", _status, "how far a study is")
     _verb(verbs, "report", _report, "write the report of a study")
     _verb(verbs, "price", _price, "what each declared space costs; nothing is run")
+    shown = _verb(verbs, "show", _show, "a landscape's card and its picture", study=False)
+    shown.add_argument(
+        "landscapes",
+        nargs="+",
+        metavar="LANDSCAPE",
+        help="a name, then its arguments as key=value; several, one after another",
+    )
+    shown.add_argument(
+        "--sample", type=_positive, default=1000, metavar="N", help="points to estimate from"
+    )
     _verb(verbs, "list", _list, "what there is to build a study from", study=False)
     return parser
 
 
 def _verb(
     verbs: Any, name: str, verb: Any, about: str, *, study: bool = True, workers: bool = False
-) -> None:
-    parser = verbs.add_parser(name, help=about, description=about[0].upper() + about[1:] + ".")
+) -> argparse.ArgumentParser:
+    described = about[0].upper() + about[1:] + "."
+    parser: argparse.ArgumentParser = verbs.add_parser(name, help=about, description=described)
     parser.set_defaults(verb=verb)
     if study:
         parser.add_argument("study", metavar="STUDY", help="a study file, or a folder with one")
@@ -85,6 +96,7 @@ def _verb(
     parser.add_argument(
         "--plugin", action="append", default=[], metavar="FILE", help="a plug-in file of your own"
     )
+    return parser
 
 
 def _positive(text: str) -> int:
@@ -192,6 +204,53 @@ def _price_row(landscape: dict[str, Any], space: dict[str, Any]) -> tuple[str, .
 
 def _number(value: float | None) -> str:
     return "unknown" if value is None else f"{value:.4g}"
+
+
+def _show(given: argparse.Namespace) -> Answer:
+    from hpo_lab.discovery import make
+    from hpo_lab.verbs import show
+
+    out = given.out or "results/landscapes"
+    asked = [(" ".join(words), *_landscape(words)) for words in _words(given.landscapes)]
+    made = [(text, make("landscapes", name, arguments)) for text, name, arguments in asked]
+    found, lines = [], []
+    for text, landscape in made:
+        _say(f"{text}: looking at it")
+        one = show(landscape, out, sample=given.sample)
+        said = one.pop("lines")
+        found.append(one)
+        lines += [*said, *(f"  picture: {path}" for path in one["pictures"]), ""]
+    return 0, {"landscapes": found}, lines[:-1]
+
+
+def _words(given: Sequence[str]) -> list[list[str]]:
+    """The words of each landscape: its name, and what has an equals sign after it."""
+    groups: list[list[str]] = []
+    for word in given:
+        if "=" not in word:
+            groups.append([word])
+        elif groups:
+            groups[-1].append(word)
+        else:
+            raise InputError(f'"{word}" is an argument: the name of its landscape comes first')
+    return groups
+
+
+def _landscape(words: Sequence[str]) -> tuple[str, dict[str, Any]]:
+    """A name and its arguments; a value that is not TOML is a string, as in dataset=cora."""
+    import tomllib
+
+    arguments: dict[str, Any] = {}
+    for word in words[1:]:
+        key, text = word.split("=", 1)
+        if key in arguments:
+            raise InputError(f'"{words[0]}" is given the argument "{key}" twice')
+        try:
+            read = tomllib.loads(f"value = {text}")
+        except tomllib.TOMLDecodeError:
+            read = {}
+        arguments[key] = read["value"] if set(read) == {"value"} else text
+    return words[0], arguments
 
 
 def _list(given: argparse.Namespace) -> Answer:

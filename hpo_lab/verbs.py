@@ -7,6 +7,7 @@ import importlib.util
 import json
 import math
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -382,6 +383,51 @@ def _arm(row: Mapping[Any, Any], rows: Mapping[str, Mapping[Any, pd.DataFrame]])
 
 def _interval(low: float, high: float) -> list[float] | None:
     return [low, high] if math.isfinite(low) else None
+
+
+def show(
+    landscape: Landscape, out: str | Path | None = None, *, sample: int = 1000, seed: int = 0
+) -> Record:
+    """Return a landscape's card as plain values, and draw it into a folder where one is given.
+
+    Definition, universe, optimum, minima, importance of axes and descriptors, each with how it
+    was found; ``lines`` says the same as text, ``pictures`` are the files (PNG and PDF). Estimates
+    are made from ``sample`` random points, drawn with ``seed``. Raises InputError below 2 points.
+
+    >>> import landscapes
+    >>> show(landscapes.make("peaks", dimension=2, peaks=5), sample=50)["minima"]["count"]
+    5
+    """
+    from hpo_lab.show import card as cards
+    from hpo_lab.show import words
+
+    if sample < 2:
+        raise InputError(f"sample must be at least 2 points, not {sample}")
+    evidence = cards.Evidence(landscape, sample, seed)
+    card = cards.card(evidence)
+    pictures = [] if out is None else _pictures(evidence, card, Path(out))
+    return {**plain(card), "lines": words.lines(card), "pictures": [str(path) for path in pictures]}
+
+
+def _pictures(evidence: Any, card: Record, folder: Path) -> list[Path]:
+    from hpo_lab.figure import encoded, publish
+    from hpo_lab.show.pictures import draw
+    from hpo_lab.show.sights import sights
+    from hpo_lab.show.words import title
+
+    name = title(card)
+    drawing = draw(sights(evidence, name, card))
+    if drawing is None:
+        return []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot write pictures into {folder}: {error.strerror}") from None
+    stem = re.sub(r"[^A-Za-z0-9.=_-]+", "-", name)[:120].strip("-.")
+    paths = [folder / f"{stem}.{suffix}" for suffix in ("png", "pdf")]
+    for path in paths:
+        publish(path, encoded(drawing, path.suffix[1:], dpi=300))
+    return paths
 
 
 def catalogue() -> dict[str, list[dict[str, str]]]:

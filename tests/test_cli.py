@@ -28,7 +28,7 @@ from tests.small_studies import (
     write,
 )
 
-VERBS = ["run", "status", "report", "price", "list"]
+VERBS = ["run", "status", "report", "price", "show", "list"]
 LOUD = "print('to standard output'); os.write(1, b'and once more')"
 
 
@@ -101,7 +101,7 @@ def test_a_wrong_call_is_exit_status_2(
     assert said in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("verb", VERBS[:-1])
+@pytest.mark.parametrize("verb", VERBS[:4])
 @pytest.mark.parametrize("json", [[], ["--json"]])
 def test_a_bad_study_is_one_line_and_exit_status_2(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, verb: str, json: list[str]

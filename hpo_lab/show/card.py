@@ -9,7 +9,7 @@ import math
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -29,6 +29,8 @@ NETWORK = 4000  # minima up to which a local-optima network is made
 ESTIMATES = 50_000  # points that the indices of one family are estimated from, at most
 GAPS = 0.05  # share of points without a value beyond which a table has no indices
 SOURCE = "Source:"  # how a landscape's file begins the sentence on where it comes from
+MANY = 100  # evaluations that walks, indices and pictures take for each point of the sample
+TRIAL = 1.0  # seconds after which no more points are tried to see how slow a landscape is
 CLOSE = 1e-9  # optima whose values differ by no more are equally good
 
 
@@ -46,28 +48,26 @@ class Evidence:
 
     @cached_property
     def rate(self) -> float:
-        """Seconds that one point takes, in batches of 32, once everything is loaded."""
-        points = self.landscape.universe.sample(32, np.random.default_rng(self.seed))
+        """Seconds that one point takes, on points not asked for before, once all is loaded."""
+        points = self.landscape.universe.sample(64, np.random.default_rng([self.seed, 3]))
         self.values(points[:1])
-        begun = time.perf_counter()
-        self.values(points[:1])
-        one = time.perf_counter() - begun
-        if one > PATIENCE / 100:
-            return one
-        begun = time.perf_counter()
-        self.values(points)
-        return (time.perf_counter() - begun) / len(points)
+        asked, begun = 1, time.perf_counter()
+        while asked < len(points) and time.perf_counter() - begun < TRIAL:
+            self.values(points[asked : 2 * asked])
+            asked *= 2
+        return (time.perf_counter() - begun) / (asked - 1)
+
+    @cached_property
+    def slow(self) -> bool:
+        """Whether there is time for a smaller sample only, and for nothing else."""
+        return MANY * self.sample * self.rate > PATIENCE
 
     @cached_property
     def size(self) -> int:
-        """How many points the sample has: walks and indices need some thirty times as many."""
-        affordable = PATIENCE / 40 / max(self.rate, 1e-9)
-        return int(min(self.sample, max(affordable, 16)))
-
-    @property
-    def slow(self) -> bool:
-        """Whether the sample is smaller than it should be."""
-        return self.size < self.sample
+        """How many points the sample has."""
+        if not self.slow:
+            return self.sample
+        return min(max(int(PATIENCE / 2 / self.rate), 8), self.sample)
 
     def values(self, points: Points) -> Floats:
         """Return the truth (n,); nan where there is none, or it is infinite."""
@@ -104,6 +104,17 @@ class Evidence:
         return own if own is not None or self.table is None else lattice.minima_of(self.landscape)
 
     @cached_property
+    def basins(self) -> tuple[Floats, str] | None:
+        """The basins' shares (m,) of the universe and how they were found: exactly, or counted."""
+        if self.minima is None or not len(self.minima.values):
+            return None
+        if self.minima.masses is not None:
+            return self.minima.masses, "exact"
+        label = self.minima.labels(self.points)
+        shares = np.bincount(label[label >= 0], minlength=len(self.minima.values)) / len(label)
+        return shares, f"estimated from {len(label):,} points"
+
+    @cached_property
     def best(self) -> Points | None:
         """The best points: all optimal minima, the optimum, or the best of the sample."""
         if self.minima is not None and len(self.minima.values):
@@ -137,6 +148,7 @@ def card(evidence: Evidence) -> Record:
     f = evidence.landscape
     return {
         **({"landscape": f.name, "arguments": {}} if f.name == "function" else identity(f)),
+        "given": _given(f),
         **_definition(f),
         "unit": f.unit,
         "observed": _observed(evidence),
@@ -147,7 +159,7 @@ def card(evidence: Evidence) -> Record:
         "descriptors": [asdict(one) for one in describe(evidence)],
         "sample": {
             "points": evidence.size,
-            "walks": _walks(evidence.size),
+            "walks": 0 if evidence.slow else _walks(evidence.size),
             "steps": STEPS,
             "reach": descriptors.REACH,
             "seed": evidence.seed,
@@ -177,6 +189,15 @@ def _definition(landscape: Landscape) -> Record:
         "source": " ".join(source).removeprefix(SOURCE).strip(),
         "about": " ".join(about.split()),
     }
+
+
+def _given(landscape: Landscape) -> Record:
+    """The arguments that are not at their defaults."""
+    if landscape.name == "function":
+        return {}
+    arguments = identity(landscape)["arguments"]
+    defaults = {f.metadata.get("argument", f.name): f.default for f in fields(landscape)}  # type: ignore[arg-type]
+    return {key: value for key, value in arguments.items() if value != defaults[key]}
 
 
 def _universe(landscape: Landscape) -> Record:
@@ -229,14 +250,10 @@ def _optimum(evidence: Evidence) -> Record:
 
 def _minima(evidence: Evidence) -> Record:
     """How many minima there are, and how large the basins of the best and of the largest one."""
-    found = evidence.minima
-    if found is None:
+    found, basins = evidence.minima, evidence.basins
+    if found is None or basins is None:
         return {"status": "unknown"}
-    masses, how = found.masses, "exact"
-    if masses is None:
-        label = found.labels(evidence.points)
-        masses = np.bincount(label[label >= 0], minlength=len(found.values)) / len(label)
-        how = f"estimated from {len(label):,} points"
+    masses, how = basins
     best = found.values <= found.values[0] + CLOSE
     families = len(evidence.landscape.universe.families)
     return {
@@ -285,7 +302,10 @@ def _indices(found: Sensitivity | None) -> Record:
 
 def _sensitivities(evidence: Evidence) -> dict[str, Sensitivity | None]:
     space = evidence.landscape.universe
-    table, start, found = evidence.table, 0, {}
+    table, start = evidence.table, 0
+    found: dict[str, Sensitivity | None] = {}
+    if evidence.slow:
+        return dict.fromkeys(family.name for family in space.families)
     for index, family in enumerate(space.families):
         if table is not None:
             stop = start + int(family.size)
@@ -311,7 +331,7 @@ def _of_table(axes: Sequence[Axis], table: Floats) -> Sensitivity | None:
 
 def _power_of_two(evidence: Evidence, blocks: int) -> int:
     """The largest power of two whose so many blocks do not go beyond what may be evaluated."""
-    most = min(ESTIMATES, ESTIMATES * evidence.size // SAMPLE) / blocks
+    most = min(ESTIMATES, MANY * evidence.size) / blocks
     return int(2 ** max(min(math.floor(math.log2(max(most, 1.0))), 12), 3))
 
 
@@ -328,9 +348,12 @@ class Descriptor:
 
 
 def describe(evidence: Evidence) -> list[Descriptor]:
-    """Return the descriptors of a landscape: see ``hpo_lab.descriptors`` for what each is."""
+    """Return the descriptors of a landscape: see ``hpo_lab.descriptors`` for what each is.
+
+    Without those along walks where the landscape is slow.
+    """
     return [
-        *_along_walks(evidence),
+        *([] if evidence.slow else _along_walks(evidence)),
         *_of_the_sample(evidence),
         *_of_the_network(evidence),
     ]

@@ -12,18 +12,18 @@ from hpo_lab.figures._words import counted, listed, percent, plain, shortened
 WIDTH = 100
 LEFT = 13  # the width of the names of entries
 OPTIONS = 12  # of an axis, that are named
+SLOW = "; the landscape is too slow for more, for walks and for the importance of axes."
 AXES = 12  # of a family, that are named
 
 
 def title(card: Mapping[str, Any]) -> str:
-    """Return the name with the arguments, as one types them.
+    """Return the name with the arguments that are not at their defaults, as one types them.
 
-    >>> title({"landscape": "peaks@1", "arguments": {"dimension": 2, "rotation": False}})
-    'peaks dimension=2 rotation=false'
+    >>> title({"landscape": "peaks@1", "given": {"dimension": 10, "rotation": True}})
+    'peaks dimension=10 rotation=true'
     """
     name = str(card["landscape"]).split("@")[0]
-    given = [f"{key}={_typed(value)}" for key, value in card["arguments"].items()]
-    return plain(" ".join([name, *given]))
+    return plain(" ".join([name, *[f"{k}={_typed(v)}" for k, v in card["given"].items()]]))
 
 
 def _typed(value: object) -> str:
@@ -195,11 +195,13 @@ def _descriptors(found: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _sample(sample: Mapping[str, Any]) -> str:
-    text = (
-        f"Sample: {sample['points']:,} points of the reference measure and {sample['walks']:,} "
-        f"walks of {sample['steps']} one-axis steps (up to {sample['reach']:g} of a real axis), "
-        f"seed {sample['seed']}"
-    )
+    text = f"Sample: {counted(sample['points'], 'point')} of the reference measure"
+    if sample["walks"]:
+        text += (
+            f" and {sample['walks']:,} walks of {sample['steps']} one-axis steps (up to "
+            f"{sample['reach']:g} of a real axis)"
+        )
+    text += f", seed {sample['seed']}"
     if sample["without_value"]:
         text += f"; {sample['without_value']:,} of the points have no value"
-    return text + (", reduced because the landscape is slow." if sample["reduced"] else ".")
+    return text + (SLOW if sample["reduced"] else ".")
