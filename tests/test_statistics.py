@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from hpo_lab import statistics as s
+from hpo_lab.statistics import intervals
 
 Floats = npt.NDArray[np.float64]
 
@@ -100,8 +101,8 @@ def test_the_limits_are_finite_where_one_run_carries_all_the_regret() -> None:
 def test_bca_agrees_with_scipy() -> None:
     x = np.random.default_rng(7).exponential(size=25)
     draws = s.resampled_runs(25, 1, resamples=20_000)
-    sums, _ = s._resampled_moments((x - x.mean())[:, None, None], draws)
-    ours = s._bca((x - x.mean())[:, None], sums, stats.norm.ppf(0.975))[0] + x.mean()
+    sums, _ = intervals._resampled_moments((x - x.mean())[:, None, None], draws)
+    ours = intervals._bca((x - x.mean())[:, None], sums, stats.norm.ppf(0.975))[0] + x.mean()
     theirs = stats.bootstrap((x,), np.mean, n_resamples=20_000, method="BCa", rng=1)
     np.testing.assert_allclose(ours, theirs.confidence_interval, atol=0.02 * np.ptp(ours))
 
