@@ -67,8 +67,8 @@ def intersect_sets(a: AxisSet, b: AxisSet) -> AxisSet | None:
         return Interval(low, high) if low <= high else None
     if not isinstance(a, Among):
         return intersect_sets(b, a)
-    kept = tuple(v for v in a.values if b.contains(np.array([v]))[0])
-    return Among(kept) if kept else None
+    kept = np.array(a.values)[b.contains(np.array(a.values))]
+    return Among(tuple(kept.tolist())) if len(kept) else None
 
 
 def whole_axis(axis: Axis) -> AxisSet:
