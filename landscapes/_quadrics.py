@@ -9,6 +9,7 @@ the s_k are parabolas in one number, so there everything is exact again.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -47,36 +48,24 @@ class Quadrics:
         return [Bowl(factor, centre, offset) for factor, centre, offset in parts]
 
     @cached_property
-    def _triangles(self) -> Floats:
-        """Upper triangular factors (K, d, d) of the same bowls: half the work."""
-        return np.array([np.linalg.qr(factor, mode="r") for factor in self.factors])
+    def _kernel(self) -> tuple[Callable[..., None], tuple[Floats, ...]]:
+        """The kernel for these shapes, and its arguments between the points and the answers."""
+        from landscapes._peaks_kernels import lowest_parabola, lowest_quadric
+
+        if len(self.turns) > 1:  # upper triangular factors of the same bowls are half the work
+            triangles = np.array([np.linalg.qr(factor, mode="r") for factor in self.factors])
+            return lowest_quadric, (triangles, self.centres, self.offsets)
+        turn = self.turns[0] if len(self.turns) else np.empty((0, 0))
+        return lowest_parabola, (turn, self.curvature, self.centres, self.offsets)
 
     def lowest(self, values: Floats) -> tuple[Floats, Ints]:
         """Return the lowest s (n,) at the points (n, d), and whose it is (n,)."""
-        from landscapes._peaks_kernels import lowest_parabola, lowest_quadric
-
         values = np.ascontiguousarray(values)
         lowest, labels = np.empty(len(values)), np.empty(len(values), dtype=np.int64)
-        alike = len(self.turns) < 2
-        turn = self.turns[0] if len(self.turns) == 1 else np.empty((0, 0))
-        triangles = None if alike else self._triangles
+        kernel, given = self._kernel
 
         def part(start: int, stop: int) -> None:
-            rows = slice(start, stop)
-            if triangles is None:
-                lowest_parabola(
-                    values[rows],
-                    turn,
-                    self.curvature,
-                    self.centres,
-                    self.offsets,
-                    lowest[rows],
-                    labels[rows],
-                )
-            else:
-                lowest_quadric(
-                    values[rows], triangles, self.centres, self.offsets, lowest[rows], labels[rows]
-                )
+            kernel(values[start:stop], *given, lowest[start:stop], labels[start:stop])
 
         shared(len(values), part)
         return lowest, labels
