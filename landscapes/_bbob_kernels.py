@@ -120,7 +120,7 @@ def linear_slope(points: Floats, data: Floats, values: Floats) -> None:
         for i in range(d):
             c, edge, row = scale[i], math.copysign(5.0, scale[i]), axis(x, i, len(total))
             for p in range(len(total)):
-                total[p] += 5.0 * abs(c) - c * (row[p] if row[p] * edge < 25.0 else edge)
+                total[p] += 5.0 * abs(c) - c * (edge if row[p] * edge >= 25.0 else row[p])
         add(total, data[0])
 
 
@@ -423,6 +423,12 @@ def schwefel(points: Floats, data: Floats, values: Floats) -> None:
 
 
 @inner
+def higher(a: float, b: float) -> float:
+    """Return the greater, and nan where b is none."""
+    return a if b <= a else b
+
+
+@inner
 def gallagher(points: Floats, data: Floats, peaks: int, values: Floats) -> None:
     """f21 and f22."""
     d, space, more = points.shape[1], room(points, 2), np.empty((2, max(BLOCK, padded(peaks))))
@@ -439,14 +445,14 @@ def gallagher(points: Floats, data: Floats, peaks: int, values: Floats) -> None:
             distances_of_one(z, d, centres, curvature, far)
             bells(far, 0.5 / d, bell)
             for k in range(peaks):
-                total[0] = max(total[0], weights[k] * bell[k])
+                total[0] = higher(total[0], weights[k] * bell[k])
         else:
             far, bell = more[0][: len(total)], more[1][: len(total)]
             for k in range(peaks):
                 distances(z, d, centres[k:], curvature[k:], wide, far)
                 bells(far, 0.5 / d, bell)
                 for p in range(len(total)):
-                    total[p] = max(total[p], weights[k] * bell[p])
+                    total[p] = higher(total[p], weights[k] * bell[p])
         for p in range(len(total)):
             total[p] = 10.0 - total[p]
         moved = more[0][: len(total)]
