@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,6 +18,7 @@ from hpo_lab.errors import InputError, nearest
 from hpo_lab.space import ENUMERABLE, WHOLE, Ints
 
 MOST_ROWS = 10 * ENUMERABLE  # rows: more are refused before a Parquet file is unpacked
+LONGEST = 200  # characters of a name or an option
 SEPARATORS = (",", ";", "\t")
 
 
@@ -89,8 +92,9 @@ def _columns(
     ignored: Sequence[str],
 ) -> dict[str, Column]:
     known = [name.strip() for name in table.column_names]
-    for name in known:
-        if known.count(name) > 1:
+    for name, count in Counter(known).items():
+        _check_text(path, "the name of a column", name)
+        if count > 1:
             raise InputError(f'{path} has two columns "{name}"; rename one of them')
     for name in [*special, *parameters, *ignored]:
         if name not in known:
@@ -100,6 +104,17 @@ def _columns(
     set_aside = {*special, *ignored, *(name for name in known if _numbers_rows(name))}
     wanted = [*special, *(parameters or (name for name in known if name not in set_aside))]
     return {name: _column(path, name, table.column(known.index(name))) for name in wanted}
+
+
+def _check_text(path: Path, what: str, text: str) -> None:
+    """Names and options are printed, so they may neither steer a terminal nor fill a page."""
+    if _CONTROL.search(text):
+        raise InputError(f"{path}: {what} has control characters; remove them")
+    if len(text) > LONGEST:
+        raise InputError(f"{path}: {what} has more than {LONGEST} characters: {text[:40]!r}…")
+
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def _numbers_rows(name: str) -> bool:
@@ -153,7 +168,10 @@ def _column(path: Path, name: str, given: Any) -> Column:
         return _encoded(name, "number", _numbers(path, name, array))
     if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
         raise InputError(f'{path}: column "{name}" holds neither numbers nor words; leave it out')
-    return _encoded(name, "word", _words(array))
+    words = _encoded(name, "word", _words(array))
+    for word in words.levels:
+        _check_text(path, f'a value of the column "{name}"', word)
+    return words
 
 
 def _numbers(path: Path, name: str, array: Any) -> Any:

@@ -7,7 +7,7 @@ the key (repetition, point, replicate).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -98,4 +98,9 @@ class Tabulated(Landscape, Protocol):
 
     def minima(self) -> Minima:
         """Return all local minima of the truth on the lattice, with basins and exact masses."""
-        return lattice.minima_of(self)
+        return _minima(self)
+
+
+@lru_cache(maxsize=16)
+def _minima(landscape: Tabulated) -> Minima:
+    return lattice.minima(landscape.universe, landscape.table.truth)
