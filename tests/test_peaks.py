@@ -303,6 +303,25 @@ def test_bounded_least_squares_equal_those_of_another_program() -> None:
         assert square - 1e-12 * max(1.0, square) <= below <= other + 1e-12
 
 
+def test_the_lowest_of_bowls_on_a_grid_by_enumeration() -> None:
+    rng = np.random.default_rng(1)
+    for _ in range(60):
+        grids = [np.sort(rng.uniform(-1.0, 1.0, 5)) for _ in range(3)]
+        points = np.stack(np.meshgrid(*grids), axis=-1).reshape(-1, 3)
+        bowls = [
+            Bowl(
+                rng.standard_normal((3, 3)) * [9.0, 3.0, 1.0],
+                rng.uniform(-1, 1, 3),
+                float(rng.random()),
+            )
+            for _ in range(4)
+        ]
+        groups = [Group((i,), grid[0], grid[-1], grid) for i, grid in enumerate(grids)]
+        found = nearest(bowls, groups)
+        assert found.exact
+        assert found.value == min(bowl.at(point) for bowl in bowls for point in points)
+
+
 def test_a_grid_that_is_not_settled_has_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     f = Peaks(8, 5, 1, rotation=True, conditioning=1e4)
     grid = (Box("", tuple((f"x{i}", Among((-4.0, -1.0, 2.0, 4.0))) for i in range(1, 9))),)
