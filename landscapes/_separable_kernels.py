@@ -78,16 +78,16 @@ def rippled_bowls(
         size = min(_BLOCK, n - start)
         ripple[:] = 0.0
         for k in range(count):
-            for p in range(_BLOCK):
+            for p in range(size):
                 bowls[k, p] = offsets[k]
         for i in range(d):
             for p in range(size):
                 x[p] = points[start + p, i]
-            for p in range(_BLOCK):
+            for p in range(size):
                 ripple[p] += _ripple(waves * (x[p] - phases[i]))
             for k in range(count):
                 a, c = curvature[k, i], centres[k, i]
-                for p in range(_BLOCK):
+                for p in range(size):
                     bowls[k, p] += a * (x[p] - c) * (x[p] - c)
         for p in range(size):
             best = 0
@@ -117,11 +117,11 @@ def fractal_bowl(
         for i in range(d):
             for p in range(size):
                 phase[p] = points[start + p, i] - centre[i]
-            for p in range(_BLOCK):
+            for p in range(size):
                 total[p] += bowl * phase[p] * phase[p]
                 phase[p] -= (phase[p] + _WHOLE) - _WHOLE
             for k in range(len(heights)):
-                for p in range(_BLOCK):
+                for p in range(size):
                     s = _sin_pi(phase[p])
                     total[p] += heights[k] * (2.0 * s * s)
                     turned = base * phase[p]
@@ -149,23 +149,54 @@ def gnbg_components(
     n, d = points.shape
     values = np.full(n, math.inf)
     labels = np.zeros(n, dtype=np.int64)
-    for k in range(len(floors)):
-        for p in range(n):
-            total = 0.0
+    log = np.empty(_BLOCK)
+    depth = np.empty(_BLOCK)
+    first = np.empty(_BLOCK)
+    second = np.empty(_BLOCK)
+    total = np.empty(_BLOCK)
+    for start in range(0, n, _BLOCK):
+        size = min(_BLOCK, n - start)
+        for k in range(len(floors)):
+            total[:] = 0.0
             for i in range(d):
-                a = points[p, i] - minima[k, i]
-                if a == 0.0:
-                    continue
-                side = 0 if a > 0.0 else 1
-                m = mu[k, side]
-                if m == 0.0:
-                    total += weights[k, i] * a * a
-                    continue
-                log = math.log(abs(a))
-                swing = _sine(waves[k, 2 * side] * log) + _sine(waves[k, 2 * side + 1] * log)
-                total += weights[k, i] * math.exp(2.0 * (log + m * swing))
-            value = floors[k] + total**power
-            if value < values[p]:
-                values[p] = value
-                labels[p] = k
+                for p in range(size):  # without branches: sides are as random as points
+                    a = points[start + p, i] - minima[k, i]
+                    left = a < 0.0
+                    log[p] = max(abs(a), 1e-300)  # whose T is 0
+                    depth[p] = mu[k, 1] if left else mu[k, 0]
+                    first[p] = waves[k, 2] if left else waves[k, 0]
+                    second[p] = waves[k, 3] if left else waves[k, 1]
+                for p in range(size):
+                    log[p] = math.log(log[p])
+                for p in range(size):
+                    swing = _sine(first[p] * log[p]) + _sine(second[p] * log[p])
+                    log[p] = 2.0 * (log[p] + depth[p] * swing)
+                for p in range(size):
+                    total[p] += weights[k, i] * math.exp(log[p])
+            for p in range(size):
+                value = floors[k] + total[p] ** power
+                if value < values[start + p]:
+                    values[start + p] = value
+                    labels[start + p] = k
     return values, labels
+
+
+@compiled
+def boxed(points: Floats, low: Floats, high: Floats, slope: float) -> Floats:
+    """Return 0 where low ≤ x ≤ high, else 1 − slope · mean of |x − c| / reach, for points (n, d).
+
+    c is the middle of low and high, reach the distance from c to the farther of 0 and 1.
+    """
+    n, d = points.shape
+    values = np.empty(n)
+    middle = (low + high) / 2.0
+    share = slope / d / np.maximum(middle, 1.0 - middle)
+    for p in range(n):
+        outside = False
+        away = 0.0
+        for i in range(d):
+            x = points[p, i]
+            outside |= (x < low[i]) | (x > high[i])
+            away += share[i] * abs(x - middle[i])
+        values[p] = 1.0 - away if outside else 0.0
+    return values
