@@ -93,24 +93,18 @@ def test_gallaghers_peaks_are_exact_in_every_box(function: int) -> None:
         low, high = np.sort(rng.uniform(-5.0, 5.0, (2, 6)), axis=0)
         found = bounds(f, _box(low, high))
         assert isinstance(found, Optimum)
-        reached = [
-            minimize(
-                lambda x: float(f.evaluate(f.universe.points(x))[0]),
-                rng.uniform(low, high),
-                method="L-BFGS-B",
-                bounds=list(zip(low, high, strict=True)),
-            ).fun
-            for _ in range(8)
-        ]
+        ends = list(zip(low, high, strict=True))
+
+        def descended(start: Floats, f: Bbob = f, ends: list[tuple[float, float]] = ends) -> float:
+            def value(x: Floats) -> float:
+                return float(f.evaluate(f.universe.points(x))[0])
+
+            return float(minimize(value, start, method="L-BFGS-B", bounds=ends).fun)
+
+        reached = [descended(rng.uniform(low, high)) for _ in range(8)]
         assert found.value <= min(reached) + 1e-9
-        at = found.point.values[0]
-        near = minimize(
-            lambda x: float(f.evaluate(f.universe.points(x))[0]),
-            at,
-            method="L-BFGS-B",
-            bounds=list(zip(low, high, strict=True)),
-        )
-        assert near.fun == pytest.approx(found.value, rel=1e-9)
+        near = descended(found.point.values[0])
+        assert near == pytest.approx(found.value, rel=1e-9)
 
 
 def test_a_grid_is_bounded_point_by_point_and_a_tie_along_its_line() -> None:
