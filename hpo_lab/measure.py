@@ -6,6 +6,7 @@ A new measure therefore applies to old runs.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -16,7 +17,7 @@ import numpy as np
 
 from hpo_lab import discovery
 from hpo_lab.assumption import View
-from hpo_lab.landscape import OK, STATES, TIES, Landscape, Optimum, Problem, enumeration
+from hpo_lab.landscape import OK, STATES, TIES, Bounds, Landscape, Optimum, Problem, enumeration
 from hpo_lab.region import Region, RegionSystem, contains, intersect, measure
 from hpo_lab.space import Bools, Floats, Ints, Points, Record
 from hpo_lab.store import Store, Stored, results_hash
@@ -240,13 +241,18 @@ def system_masses(system: RegionSystem, view: View) -> tuple[Floats, Floats, Boo
     return in_universe, in_space, excluded
 
 
+LISTED = 200_000  # points of a universe whose regions are minimised by listing it
+
+
 @lru_cache(maxsize=256)
 def region_optima(landscape: Landscape, system: RegionSystem, within: Region) -> Floats:
     """Return the best truth (m,) of each region inside ``within``; nan where it is not known.
 
     inf where the region has no point there with a value.
     """
-    table = enumeration(landscape)
+    # labels of many points in many pairs fill the memory: a landscape that knows better is asked
+    asked = type(landscape).lowest is not Landscape.lowest and landscape.universe.size > LISTED
+    table = None if asked else enumeration(landscape)
     if table is None:
         found = [landscape.lowest(intersect(region, within)) for region in system.regions]
         return np.array([_value(one) for one in found])
@@ -259,8 +265,10 @@ def region_optima(landscape: Landscape, system: RegionSystem, within: Region) ->
     return best
 
 
-def _value(found: object) -> float:
-    return found.value if isinstance(found, Optimum) else float("nan")
+def _value(found: Optimum | Bounds) -> float:
+    if isinstance(found, Bounds):
+        return math.inf if found.low == math.inf else math.nan
+    return found.value
 
 
 def tabulate(results: Results, names: Iterable[str] | None = None) -> dict[str, pd.DataFrame]:
