@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 import landscapes
-from hpo_lab import lattice
+from hpo_lab import lattice, measure
 from hpo_lab.errors import InputError
 from hpo_lab.landscape import Bounds, Optimum
-from hpo_lab.region import Among, Box, Region, contains, intersect, whole
+from hpo_lab.region import Among, Box, Region, contains, intersect, region_system, whole
 from hpo_lab.space import Floats, Points
 from hpo_lab.testing.landscape import check_landscape, random_view
 from landscapes import _elimination, nk
@@ -154,6 +154,19 @@ def test_the_lowest_part_of_every_basin_in_a_region(arguments: dict[str, Any]) -
         expected = np.full(len(minima.values), np.inf)
         np.minimum.at(expected, label[inside], values[inside])
         assert np.array_equal(minima.lowest(region), expected)
+
+
+def test_regions_of_a_large_universe_are_minimised_without_listing_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As a report asks for them, in a declared space that some of them do not meet."""
+    f = NK(10, 3)
+    system = region_system("pairs", f.universe)
+    within = (Box("", (("x2", Among((1.0,))), ("x5", Among((0.0,))))),)
+    listed = measure.region_optima.__wrapped__(f, system, within)
+    monkeypatch.setattr(measure, "LISTED", 0)
+    assert np.array_equal(measure.region_optima.__wrapped__(f, system, within), listed)
+    assert np.isinf(listed).any()
 
 
 def test_no_minima_beyond_24_loci() -> None:
