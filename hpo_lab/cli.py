@@ -237,20 +237,30 @@ def _words(given: Sequence[str]) -> list[list[str]]:
 
 
 def _landscape(words: Sequence[str]) -> tuple[str, dict[str, Any]]:
-    """A name and its arguments; a value that is not TOML is a string, as in dataset=cora."""
-    import tomllib
+    """A name and its arguments: TOML values, or plain words where that is what is wanted."""
+    from hpo_lab.discovery import arguments, find
 
-    arguments: dict[str, Any] = {}
+    kinds = arguments(find("landscapes", words[0]))
+    given: dict[str, Any] = {}
     for word in words[1:]:
         key, text = word.split("=", 1)
-        if key in arguments:
+        if key in given:
             raise InputError(f'"{words[0]}" is given the argument "{key}" twice')
-        try:
-            read = tomllib.loads(f"value = {text}")
-        except tomllib.TOMLDecodeError:
-            read = {}
-        arguments[key] = read["value"] if set(read) == {"value"} else text
-    return words[0], arguments
+        value = _toml(text)
+        text_wanted = kinds.get(key) in (str, str | None) and not isinstance(value, str)
+        given[key] = text if text_wanted else value  # as in task=40981
+    return words[0], given
+
+
+def _toml(text: str) -> Any:
+    """The value that the text is in TOML, else the text itself, as in dataset=cora."""
+    import tomllib
+
+    try:
+        read = tomllib.loads(f"value = {text}")
+    except tomllib.TOMLDecodeError:
+        return text
+    return read["value"] if set(read) == {"value"} else text
 
 
 def _list(given: argparse.Namespace) -> Answer:

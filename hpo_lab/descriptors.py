@@ -164,18 +164,21 @@ def information_content(slopes: Floats) -> InformationContent:
 
     Equals pflacco 1.2.2 ``ic.h_max``, ``eps_max``, ``eps_s``, ``m0`` and ``eps_ratio`` for one
     walk, its own tour of a sample (``tour``). As there, M counts turns: the first direction is
-    not counted, which the article's μ does. Walks with a slope that is not known are left out.
+    not counted, which the article's μ does. Pairs with a slope that is not known are left out.
 
     >>> information_content(np.array([[1.0, -1.0, 1.0, -1.0, 1.0]])).partial
     1.0
     """
-    whole = slopes[~np.isnan(slopes).any(axis=1)]
-    if whole.size == 0 or whole.shape[1] < 2:
+    known = ~np.isnan(slopes)
+    pairs = known[:, :-1] & known[:, 1:]
+    if not pairs.any():
         return InformationContent(*[math.nan] * 5)
+    filled, signs = np.where(known, np.abs(slopes), 0.0), np.sign(np.where(known, slopes, 0.0))
     entropy, turns = np.empty(len(THRESHOLDS)), np.empty(len(THRESHOLDS))
     for row, threshold in enumerate(THRESHOLDS.tolist()):
-        symbols = np.where(np.abs(whole) < threshold, 0.0, np.sign(whole)).astype(np.int64)
-        entropy[row], turns[row] = _entropy(symbols), _turns(symbols)
+        symbols = np.where(filled < threshold, 0.0, signs).astype(np.int64)
+        entropy[row], turns[row] = _entropy(symbols, pairs), _turns(symbols, known)
+    turns /= pairs.sum()
     highest = float(entropy.max())
     settled = THRESHOLDS[entropy < SETTLED]
     half = THRESHOLDS[turns > HALF * turns[0]]
@@ -192,22 +195,20 @@ def _log10(x: float) -> float:
     return math.log10(x) if x > 0.0 else -math.inf
 
 
-def _entropy(symbols: Ints) -> float:
+def _entropy(symbols: Ints, pairs: Bools) -> float:
     """H: over the six pairs of different symbols that follow each other, in base 6."""
-    first, second = symbols[:, :-1], symbols[:, 1:]
-    pairs = np.bincount((3 * (first + 1) + second + 1).ravel(), minlength=9) / first.size
-    shares = pairs[[1, 2, 3, 5, 6, 7]]
+    both = (3 * (symbols[:, :-1] + 1) + symbols[:, 1:] + 1)[pairs]
+    shares = np.bincount(both, minlength=9)[[1, 2, 3, 5, 6, 7]] / len(both)
     shares = shares[shares > 0.0]
     return float(-(shares * np.log(shares)).sum() / math.log(6)) if len(shares) else 0.0
 
 
-def _turns(symbols: Ints) -> float:
-    """M: how often the direction changes, flat steps aside, a step."""
-    place = np.where(symbols != 0, np.arange(symbols.shape[1]), 0)
+def _turns(symbols: Ints, known: Bools) -> int:
+    """How often the direction changes, flat steps aside; what is not known has no direction."""
+    place = np.where((symbols != 0) | ~known, np.arange(symbols.shape[1]), 0)
     last = np.maximum.accumulate(place, axis=1)[:, :-1]
     before = np.take_along_axis(symbols, last, axis=1)
-    turns = (symbols[:, 1:] != 0) & (before != 0) & (symbols[:, 1:] != before)
-    return float(turns.sum() / turns.size)
+    return int(np.count_nonzero(symbols[:, 1:] * before < 0))
 
 
 def tour(coordinates: Floats, start: int = 0) -> Ints:

@@ -246,6 +246,15 @@ def test_flat_and_empty_walks_say_that_nothing_is_known() -> None:
     assert math.isnan(fitness_distance_correlation(np.arange(9.0), flat[0]))
 
 
+def test_information_content_goes_on_beside_what_is_not_known() -> None:
+    """A slope that is missing parts a walk in two: no pair, and no turn, spans it."""
+    slopes = np.random.default_rng(11).standard_normal((5, 21))
+    apart = slopes.copy()
+    apart[:, 10] = np.nan
+    halves = np.concatenate([slopes[:, :10], slopes[:, 11:]])
+    assert information_content(apart) == information_content(halves)
+
+
 # ---- distances
 
 

@@ -308,13 +308,12 @@ def test_a_mistake_is_one_line(
 
 
 def test_values_are_toml_or_plain_words() -> None:
-    given = ["f", "a=2", "b=0.5", "c=true", "d=[1, 2]", "e=cora", "f=", 'g="3"', "h=x=y"]
-    name, arguments = cli._landscape(given)
-    assert name == "f"
-    assert arguments == {
-        **{"a": 2, "b": 0.5, "c": True, "d": [1, 2], "e": "cora"},
-        **{"f": "", "g": "3", "h": "x=y"},
-    }
+    read = [cli._toml(text) for text in ("2", "0.5", "true", "[1, 2]", "cora", "", '"3"', "x=y")]
+    assert read == [2, 0.5, True, [1, 2], "cora", "", "3", "x=y"]
+    given = ["peaks", "peaks=3", "rotation=true", "heights=7"]
+    assert cli._landscape(given) == ("peaks", {"peaks": 3, "rotation": True, "heights": 7})
+    f = ["nas_graph", "dataset=2026", 'truth="test"']
+    assert cli._landscape(f) == ("nas_graph", {"dataset": "2026", "truth": "test"})
 
 
 def test_the_function_refuses_too_small_a_sample() -> None:

@@ -19,7 +19,7 @@ from hpo_lab import descriptors, lattice
 from hpo_lab.landscape import Bounds, Enumeration, Landscape, Minima, Optimum, enumeration, identity
 from hpo_lab.region import Box
 from hpo_lab.sensitivity import Sensitivity, sensitivity_of_family, sensitivity_of_table
-from hpo_lab.space import Axis, Choice, Floats, Points, Real, Record
+from hpo_lab.space import Axis, Choice, Floats, Points, Real, Record, Space
 
 SAMPLE = 1000  # points of the reference measure that a card is made from
 STEPS = 50  # of each random walk; there is a walk for every five points of the sample
@@ -147,8 +147,8 @@ def card(evidence: Evidence) -> Record:
     """
     f = evidence.landscape
     return {
-        **({"landscape": f.name, "arguments": {}} if f.name == "function" else identity(f)),
-        "given": _given(f),
+        "landscape": f"{f.name}@{f.version}",
+        **_arguments(f),
         **_definition(f),
         "unit": f.unit,
         "observed": _observed(evidence),
@@ -191,13 +191,21 @@ def _definition(landscape: Landscape) -> Record:
     }
 
 
-def _given(landscape: Landscape) -> Record:
-    """The arguments that are not at their defaults."""
+def _arguments(landscape: Landscape) -> Record:
+    """All arguments, those not at their defaults, and what files that they name hold (a hash)."""
     if landscape.name == "function":
-        return {}
-    arguments = identity(landscape)["arguments"]
-    defaults = {f.metadata.get("argument", f.name): f.default for f in fields(landscape)}  # type: ignore[arg-type]
-    return {key: value for key, value in arguments.items() if value != defaults[key]}
+        return {"arguments": {}, "given": {}, "contents": {}}
+    found: Record = {"arguments": {}, "given": {}, "contents": {}}
+    for key, kept in identity(landscape)["arguments"].items():
+        argument = {f.metadata.get("argument", f.name): f for f in fields(landscape)}[key]  # type: ignore[arg-type]
+        own = getattr(landscape, argument.name)
+        value = own.to_dict() if isinstance(own, Space) else own
+        found["arguments"][key] = value
+        if own != argument.default:
+            found["given"][key] = value
+        if "identity" in argument.metadata:
+            found["contents"][key] = kept
+    return found
 
 
 def _universe(landscape: Landscape) -> Record:
@@ -392,8 +400,11 @@ def _along_walks(evidence: Evidence) -> list[Descriptor]:
 
 
 def _of_the_sample(evidence: Evidence) -> list[Descriptor]:
+    alone = len(evidence.landscape.universe.families) == 1
     points, truth, best = evidence.points, evidence.truth, evidence.best
-    how = f"{len(points):,} random points"
+    how, table = f"{len(points):,} random points", evidence.table
+    if table is not None and len(table.points) <= len(points) and alone:
+        points, truth, how = table.points, table.truth, f"all {len(table.points):,} points"
     apart = descriptors.distances(points, points)
     nearest = math.nan
     if best is not None:
@@ -405,7 +416,7 @@ def _of_the_sample(evidence: Evidence) -> list[Descriptor]:
         Descriptor("fitness–distance correlation", nearest, f"{how}, distance from {target}"),
         Descriptor("dispersion", descriptors.dispersion(apart, truth), f"{how}, the best tenth"),
     ]
-    if len(evidence.landscape.universe.families) > 1:
+    if not alone:
         found.append(Descriptor("variance between families", _between(points, truth), how))
     return found
 

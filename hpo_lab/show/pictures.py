@@ -12,6 +12,7 @@ import numpy as np
 from hpo_lab.figures import _style as style
 from hpo_lab.show.sights import (
     Basins,
+    Importance,
     Profile,
     Scale,
     Section,
@@ -33,7 +34,7 @@ COLUMNS = 4  # profiles side by side
 TOP, ROW, HEAD = 74.0, 36.0, 5.0  # heights in mm: of the large panels, of profiles, of headings
 BANDS = 16  # of colour in a surface, each as common as the next
 TICKS = 5  # on a logarithmic axis of regrets
-SPREAD = 50.0  # how far regrets must spread to be drawn on a logarithmic axis
+SPREAD, STRIPS = 50.0, 15.0  # how far regrets must spread for a logarithmic axis; without lines
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,10 @@ class Height:
 def draw(sights: Sights) -> Drawing | None:
     """Return the picture of a landscape (a matplotlib Figure); None with nothing to show."""
     alone = _alone(sights)
-    every = (alone, sights.surface, sights.web, sights.families, sights.basins, sights.spread)
+    every = (
+        *(alone, sights.surface, sights.web, sights.families),
+        *(sights.basins, sights.spread, sights.importance),
+    )
     large = [one for one in every if one is not None][:2]
     height = _height(sights)
     rows = [] if alone else _rows(sights.sections)
@@ -121,7 +125,12 @@ def _height(sights: Sights) -> Height:
         regret = regret[regret > 1e-12 * max(1.0, abs(sights.floor))]
         if len(regret) > 10:
             low, middle, high = np.quantile(regret, [0.05, 0.5, 0.95])
-            if high / low > SPREAD:
+            lines = sights.surface or any(
+                isinstance(panel, Profile)
+                for section in sights.sections
+                for panel in section.panels
+            )
+            if high / low > (SPREAD if lines else STRIPS):
                 least = max(float(regret.min()), float(middle) * 1e-4)
                 return Height(sights.floor, least, "regret")
     return Height(None, 0.0, "value")
@@ -141,6 +150,8 @@ def _large(part: SubFigure, panels: Sequence[Any], height: Height) -> None:
             _basins(axes, panel)
         elif isinstance(panel, Spread):
             _spread(axes, panel, height)
+        elif isinstance(panel, Importance):
+            _importance(axes, panel)
         else:
             _narrow(axes, panel, height, 76.0)
             axes.set_ylabel(height.label)
@@ -260,6 +271,18 @@ def _spread(axes: Axes, spread: Spread, height: Height) -> None:
     _title(axes, f"distribution of values, {spread.of}")
 
 
+def _importance(axes: Axes, importance: Importance) -> None:
+    """Total indices as bars, what each axis does alone as the darker part."""
+    places = np.arange(len(importance.axes))
+    axes.barh(places, importance.total, color=BLUE, alpha=0.4, height=0.7)
+    axes.barh(places, np.maximum(importance.first, 0.0), color=BLUE, height=0.7)
+    axes.set_yticks(places.tolist(), [style.label(name, 20, 6) for name in importance.axes])
+    axes.invert_yaxis()
+    axes.set_xlabel("Sobol' index: alone (dark), in total (light)")
+    some = f"; {importance.left_out} less important left out" if importance.left_out else ""
+    _title(axes, f"share of the variance by axis, {importance.how}{some}")
+
+
 def _web(axes: Axes, web: Web) -> None:
     """Minima by distance from the best and value; lines: the likeliest step to a better one."""
     from matplotlib.collections import LineCollection
@@ -357,7 +380,7 @@ def _strip(axes: Axes, strip: Strip, height: Height, width: float) -> None:
     )
     room = width / len(strip.options)
     wide = max(style.text_width(option, 6) for option in strip.options) > room - 1.5
-    names = [style.label(option, 14.0 if wide else room, 6) for option in strip.options]
+    names = [style.label(option, 17.0 if wide else room, 6) for option in strip.options]
     axes.set_xticks(range(len(names)), names, rotation=90 if wide else 0)
     axes.set_xlim(-0.6, len(names) - 0.4)
     some = f" ({strip.left_out} more)" if strip.left_out else ""

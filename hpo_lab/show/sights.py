@@ -25,6 +25,7 @@ BORDERED = 200  # minima in sight beyond which borders of basins would cover the
 NODES = 120  # of a network, the best minima
 PANELS, BITS = 12, 4  # profiles of a landscape; of one with many axes of two options
 OPTIONS = 12  # of an axis
+RANKED = 16  # axes whose importance is drawn
 SECONDS = 5.0  # that a surface, and all exact optima of options, may take
 
 
@@ -96,6 +97,17 @@ class Spread:
 
 
 @dataclass(frozen=True, eq=False)
+class Importance:
+    """Total and first-order indices (k,) of the axes of a single family that matter most."""
+
+    axes: tuple[str, ...]
+    total: Floats
+    first: Floats
+    how: str
+    left_out: int
+
+
+@dataclass(frozen=True, eq=False)
 class Web:
     """A local-optima network by distance (n,) from the best minimum and value (n,)."""
 
@@ -129,6 +141,7 @@ class Sights:
     basins: Basins | None
     families: Strip | None  # where there are several
     spread: Spread
+    importance: Importance | None
     sections: tuple[Section, ...]
 
 
@@ -145,6 +158,7 @@ def sights(evidence: Evidence, title: str, card: dict[str, Any]) -> Sights:
         _basins(evidence),
         _families(evidence, card),
         _spread(evidence),
+        _axes(card),
         _sections(evidence, card),
     )
 
@@ -349,6 +363,16 @@ def _families(evidence: Evidence, card: dict[str, Any]) -> Strip | None:
 def _spread(evidence: Evidence) -> Spread:
     _, truth, of = _drawn(evidence)
     return Spread(np.sort(truth[~np.isnan(truth)]), of)
+
+
+def _axes(card: dict[str, Any]) -> Importance | None:
+    found = card["families"][0]["indices"] if len(card["families"]) == 1 else None
+    if found is None or len(found["axes"]) < 2:
+        return None
+    ranked = sorted(found["axes"].items(), key=lambda pair: -pair[1][1])[:RANKED]
+    first, total = np.array([pair[1] for pair in ranked]).T
+    names = tuple(name for name, _ in ranked)
+    return Importance(names, total, first, found["how"], len(found["axes"]) - len(ranked))
 
 
 def _drawn(evidence: Evidence) -> tuple[Points, Floats, str]:

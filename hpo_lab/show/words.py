@@ -17,13 +17,15 @@ AXES = 12  # of a family, that are named
 
 
 def title(card: Mapping[str, Any]) -> str:
-    """Return the name with the arguments that are not at their defaults, as one types them.
+    """Return the name with the arguments that are not at their defaults; of paths, the last part.
 
     >>> title({"landscape": "peaks@1", "given": {"dimension": 10, "rotation": True}})
     'peaks dimension=10 rotation=true'
     """
     name = str(card["landscape"]).split("@")[0]
-    return plain(" ".join([name, *[f"{k}={_typed(v)}" for k, v in card["given"].items()]]))
+    given = {k: _typed(v) for k, v in card["given"].items()}
+    short = {k: v.replace("\\", "/").rstrip("/").split("/")[-1] for k, v in given.items()}
+    return plain(" ".join([name, *[f"{key}={value}" for key, value in short.items()]]))
 
 
 def _typed(value: object) -> str:
