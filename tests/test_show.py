@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from itertools import combinations
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -23,6 +24,7 @@ from hpo_lab.show.sights import sights
 from hpo_lab.show.words import lines, title
 from hpo_lab.space import Choice, Family, Floats, Integer, Points, Real, Space
 from hpo_lab.verbs import show
+from tests.test_landscapes import NEEDED
 
 SHOWN: list[tuple[str, dict[str, Any]]] = [
     ("peaks", {"dimension": 1, "peaks": 7}),
@@ -171,9 +173,8 @@ def test_the_title_is_what_one_types() -> None:
 # ---- the picture
 
 
-def test_every_text_of_a_picture_is_on_the_page_and_none_lie_on_each_other(
-    evidence: Evidence, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def legible(evidence: Evidence, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Check that every text of a picture is on the page, and none lies on another."""
     found = card(evidence)
     drawing = draw(sights(evidence, title(found), found))
     assert drawing is not None
@@ -185,8 +186,9 @@ def test_every_text_of_a_picture_is_on_the_page_and_none_lie_on_each_other(
             shown.append(self)
         original(self, *arguments, **settings)
 
-    monkeypatch.setattr(Text, "draw", spy)
-    drawing.canvas.draw()
+    with monkeypatch.context() as patch:
+        patch.setattr(Text, "draw", spy)
+        drawing.canvas.draw()
     boxes = [(text.get_text(), text.get_window_extent()) for text in dict.fromkeys(shown)]
     page = drawing.bbox
     for text, box in boxes:
@@ -194,11 +196,24 @@ def test_every_text_of_a_picture_is_on_the_page_and_none_lie_on_each_other(
         assert box.x1 <= page.x1 + 1, text
         assert box.y0 >= page.y0 - 1, text
         assert box.y1 <= page.y1 + 1, text
-    for i, (text, box) in enumerate(boxes):
-        for other, beside in boxes[i + 1 :]:
-            wide = min(box.x1, beside.x1) - max(box.x0, beside.x0)
-            high = min(box.y1, beside.y1) - max(box.y0, beside.y0)
-            assert wide < 1.5 or high < 1.5, f"{text!r} lies on {other!r}"
+    for (text, box), (other, beside) in combinations(boxes, 2):
+        wide = min(box.x1, beside.x1) - max(box.x0, beside.x0)
+        high = min(box.y1, beside.y1) - max(box.y0, beside.y0)
+        assert wide < 1.5 or high < 1.5, f"{text!r} lies on {other!r}"
+
+
+def test_pictures_are_legible(evidence: Evidence, monkeypatch: pytest.MonkeyPatch) -> None:
+    legible(evidence, monkeypatch)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in landscapes.names() if name not in NEEDED])
+def test_every_landscape_found_has_a_card_and_a_legible_picture(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evidence = Evidence(landscapes.make(name))
+    assert lines(card(evidence))
+    legible(evidence, monkeypatch)
 
 
 def test_a_surface_goes_through_the_optimum_and_shows_all_minima() -> None:
