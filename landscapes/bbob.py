@@ -25,11 +25,16 @@ from hpo_lab.landscape import Bounds, Landscape, Minima, Optimum
 from hpo_lab.region import Region, contains
 from hpo_lab.space import Floats, Ints, Points, Real, Space
 from landscapes._bbob_instance import HIGH, LOW, Instance, instance
-from landscapes._compiled import SHARE, bare, shared
+from landscapes._compiled import bare, shared
 from landscapes._separable import MinOfSeparables
 
 Kernel = Callable[[Floats, Floats, Floats], None]
 SEPARABLE = 5  # the functions up to here are sums over the axes
+NANOSECONDS = (  # a coordinate takes about so long: decides only when a second thread is woken
+    *(0.6, 3.8, 6.4, 5.7, 0.6, 1.7, 3.6, 0.7, 1.3, 4.6, 4.6, 4.0),
+    *(1.1, 3.0, 7.5, 60.0, 13.9, 13.9, 2.2, 1.5, 34.2, 7.1, 7.2, 3.6),
+)
+WORTH = 40_000.0  # nanoseconds of work that are worth a second thread
 ONE_MINIMUM = (1, 2, 5, 6, 13, 14)  # separable and falling to x_opt, or increasing in a convex sum
 
 
@@ -79,13 +84,14 @@ class Bbob(Landscape):
         return instance(self.function, self.dimension, self.instance)
 
     @cached_property
-    def _compiled(self) -> tuple[Kernel, Floats]:
-        """The kernel, compiled, and the instance as it wants it."""
+    def _compiled(self) -> tuple[Kernel, Floats, int]:
+        """The kernel, compiled, the instance as it wants it, and what it shares between threads."""
         from landscapes._bbob_kernels import KERNELS
 
         kernel, data = KERNELS[self.function - 1], self.made_of.packed()
         kernel(np.zeros((1, self.dimension)), data, np.empty(1))
-        return bare(kernel), data
+        point = NANOSECONDS[self.function - 1] * self.dimension
+        return bare(kernel), data, int(WORTH / point)
 
     def __reduce__(self) -> tuple[type[Bbob], tuple[int, int, int]]:
         """Only the arguments travel to other processes."""
@@ -93,11 +99,11 @@ class Bbob(Landscape):
 
     def evaluate(self, points: Points) -> Floats:
         """Return f (n,); any real coordinates will do."""
-        kernel, data = self._compiled
+        kernel, data, many = self._compiled
         given = np.ascontiguousarray(points.values)
         count = len(given)
         values = np.empty(count)
-        if count < 2 * SHARE:
+        if count < many:
             kernel(given, data, values)
         else:
             _in_threads(kernel, given, data, values)
