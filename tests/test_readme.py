@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import runpy
@@ -11,9 +12,13 @@ from pathlib import Path
 
 import pytest
 
+import landscapes
+from hpo_lab.errors import InputError
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-BLOCKS = re.findall(r"```python\n(.*?)```", README, re.S)
+LANDSCAPES = (ROOT / "landscapes" / "README.md").read_text()
+BLOCKS = re.findall(r"```python\n(.*?)```", README + LANDSCAPES, re.S)
 PAGES = [ROOT / "README.md", *sorted(ROOT.glob("experiments/*/README.md"))]
 
 
@@ -47,7 +52,27 @@ def test_python_examples_run(block: str) -> None:
 
 
 def test_there_are_python_examples() -> None:
-    assert len(BLOCKS) == 2
+    assert len(BLOCKS) == 3
+
+
+def test_every_landscape_has_its_row() -> None:
+    rows = re.findall(r"^\| `make\(\"(\w+)\"", LANDSCAPES, re.M)
+    assert set(rows) == set(landscapes.names())
+
+
+@pytest.mark.parametrize("call", re.findall(r"^\| `(make\(.*?\))` \|", LANDSCAPES, re.M))
+def test_what_a_row_makes_can_be_made(call: str) -> None:
+    made = ast.parse(call, mode="eval").body
+    assert isinstance(made, ast.Call)
+    name = ast.literal_eval(made.args[0])
+    given = {str(word.arg): ast.literal_eval(word.value) for word in made.keywords}
+    if {"path", "folder"} & set(given):
+        with pytest.raises(
+            InputError, match=re.escape(str(given.get("path", given.get("folder"))))
+        ):
+            landscapes.make(name, **given)
+        return
+    assert landscapes.make(name, **given).name == name
 
 
 def commands() -> list[tuple[str, str, list[str]]]:
