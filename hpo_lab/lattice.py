@@ -21,6 +21,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hpo_lab.errors import InputError
 from hpo_lab.landscape import TIES, Bounds, Landscape, Minima, Optimum, enumeration
@@ -41,6 +42,8 @@ from hpo_lab.space import (
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
+
+Ranks = NDArray[np.int32]  # there are at most ENUMERABLE
 
 FINE = 1e6  # larger values are not rounded: their spacing is wider than what rounding would merge
 
@@ -91,7 +94,9 @@ def descend(space: Space, values: Floats, same: Ints | None = None) -> Descent:
     _check(space, values, same)
     rank, home = _ranks(values, same)
     count = len(home)
-    step = np.arange(count + 1)  # from rank to rank; the last is what does not exist
+    step = np.arange(
+        count + 1, dtype=np.int32
+    )  # from rank to rank; the last is what does not exist
     np.minimum.at(step, rank, _lowest_beside(space, rank))
     step[count] = count
     ends = np.flatnonzero(step[:count] == np.arange(count))
@@ -117,15 +122,15 @@ def _rounded(values: Floats) -> Floats:
     return np.where(small, np.round(np.where(small, values, 0.0), TIES), values)
 
 
-def _ranks(values: Floats, same: Ints | None) -> tuple[Ints, Ints]:
+def _ranks(values: Floats, same: Ints | None) -> tuple[Ranks, Ints]:
     """The place of each point (N,) in the strict order of things, and the place of each thing."""
     rounded = _rounded(values)
     if same is None:
-        order = np.argsort(rounded, kind="stable")  # nan goes last
+        order = _stable_order(rounded)
         count = int(np.count_nonzero(~np.isnan(values)))
-        rank = np.empty(len(values), dtype=np.int64)
-        rank[order] = np.arange(len(values))
-        return np.minimum(rank, count), order[:count]
+        rank = np.empty(len(values), dtype=np.int32)
+        rank[order] = np.arange(len(values), dtype=np.int32)
+        return np.minimum(rank, np.int32(count)), order[:count]
     thing = np.unique(same, return_inverse=True)[1]
     order = np.lexsort((thing, rounded))
     order = order[: np.count_nonzero(~np.isnan(values))]
@@ -133,8 +138,21 @@ def _ranks(values: Floats, same: Ints | None) -> tuple[Ints, Ints]:
     best_first = np.argsort(first)
     ranks = np.full(len(values), len(found))
     ranks[found[best_first]] = np.arange(len(found))
-    rank = np.where(np.isnan(values), len(found), ranks[thing])
+    rank = np.where(np.isnan(values), len(found), ranks[thing]).astype(np.int32)
     return rank, order[first[best_first]]
+
+
+def _stable_order(values: Floats) -> Ints:
+    """What a stable argsort gives, nan last; several times faster where few values are equal."""
+    order = np.argsort(values)
+    ordered = values[order]
+    same = ordered[1:] == ordered[:-1]
+    if np.count_nonzero(same) > len(values) // 8:
+        return np.argsort(values, kind="stable")
+    tied = np.flatnonzero(np.append(same, False) | np.insert(same, 0, False))
+    rows = order[tied]
+    order[tied] = rows[np.lexsort((rows, values[rows]))]
+    return order
 
 
 def _blocks(space: Space) -> Iterator[tuple[slice, tuple[int, ...], Family]]:
@@ -158,7 +176,7 @@ def _shifted(dimension: int, by: int) -> tuple[tuple[Any, ...], tuple[Any, ...]]
     return (*free, slice(None, -by)), (*free, slice(by, None))
 
 
-def _lowest_beside(space: Space, rank: Ints) -> Ints:
+def _lowest_beside(space: Space, rank: Ranks) -> Ranks:
     """The lowest rank (N,) among each point and its neighbours."""
     lowest = rank.copy()
     for part, shape, family in _blocks(space):

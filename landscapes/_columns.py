@@ -179,6 +179,8 @@ def _numbers(path: Path, name: str, array: Any) -> Any:
     import pyarrow as pa
 
     whole = pa.types.is_integer(array.type)
+    if pa.types.is_float16(array.type) or pa.types.is_float32(array.type):  # 0.1, as it was meant
+        array = array.cast(pa.float32()).cast(pa.string())
     floats = np.asarray(array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)) + 0.0
     if whole and (np.abs(floats[~np.isnan(floats)]) > WHOLE).any():
         raise InputError(f'{path}: column "{name}" has whole numbers beyond ±{WHOLE:,}')

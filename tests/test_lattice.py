@@ -207,6 +207,22 @@ def test_a_flat_box_has_one_minimum_and_a_plateau_keeps_the_order() -> None:
     assert two.label.tolist() == [0, 0, 0, 1, 1]  # the middle steps to the first of its equals
 
 
+@pytest.mark.parametrize(("n", "kinds"), [(0, 1), (1, 1), (5000, 10**9), (5000, 40_000), (5000, 9)])
+def test_the_order_is_that_of_a_stable_sort(n: int, kinds: int) -> None:
+    """With no ties, some and many; minus zero is zero, and what has no value goes last."""
+    rng = np.random.default_rng(n + kinds)
+    values = rng.integers(-kinds, kinds, n).astype(float) * -1.0
+    values[rng.random(n) < 0.1] = np.nan
+    values[rng.random(n) < 0.01] = np.inf
+    count = int((~np.isnan(values)).sum())
+    with np.errstate(all="raise"):
+        rank, home = lattice._ranks(values, None)
+    expected = np.argsort(values, kind="stable")[:count]
+    assert np.array_equal(home, expected)
+    assert np.array_equal(rank[expected], np.arange(count))
+    assert (rank[np.isnan(values)] == count).all()
+
+
 def test_values_of_any_size_are_compared() -> None:
     line = Space.box(Integer("a", 0, 4))
     huge = np.array([1e300, -1e308, 1e-12, 0.0, np.inf])

@@ -7,7 +7,7 @@ import json
 import math
 import pickle  # noqa: S403  landscapes travel to workers so
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -401,6 +401,18 @@ def test_columns_that_hold_neither_numbers_nor_words(tmp_path: Path) -> None:
     dates.to_parquet(tmp_path / "d.parquet")
     f = Table(str(tmp_path / "d.parquet"), "y")
     assert f.universe.families[0].axes[0].size == 2
+
+
+@pytest.mark.parametrize("kind", ["float32", "float16"])
+def test_short_floats_are_what_was_meant(
+    tmp_path: Path, kind: Literal["float32", "float16"]
+) -> None:
+    table = pd.DataFrame({"lr": [0.001, 0.1, np.nan], "y": [0.3, 0.25, 1.0]}).astype(kind)
+    table[:2].to_parquet(tmp_path / "t.parquet")
+    f = Table(str(tmp_path / "t.parquet"), "y")
+    (axis,) = f.universe.families[0].axes
+    assert isinstance(axis, Choice)
+    assert axis.options == pytest.approx((0.001, 0.1), rel=1e-3 if kind == "float16" else 0)
 
 
 def test_a_parquet_file_that_claims_too_much_is_not_unpacked(
