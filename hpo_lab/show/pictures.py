@@ -97,10 +97,7 @@ def _rows(sections: Sequence[Section]) -> list[tuple[str, tuple[Profile | Strip,
         only = len(bars) == len(section.panels)
         said = [] if only else [f"lines through {section.through}"]
         said += bars[:1]
-        gone = section.left_out
-        said += (
-            [f"{gone} less important {'axis' if gone == 1 else 'axes'} left out"] if gone else []
-        )
+        said += [section.left_out] if section.left_out else []
         said[0] = f"{section.family}; {said[0]}" if section.family else said[0]
         for start in range(0, len(section.panels), COLUMNS):
             head = "; ".join(said) if start == 0 else ""
@@ -189,7 +186,8 @@ def _surface(part: SubFigure, axes: Axes, surface: Surface, height: Height) -> N
         _mark_minima(axes, surface.minima)
         some = f" ({surface.left_out:,} more not shown)" if surface.left_out else ""
         notes.append(f"circles: minima, larger is deeper{some}")
-    axes.plot(*surface.best, "*", color=ORANGE, mec="white", mew=0.4, ms=9, clip_on=False)
+    star: dict[str, Any] = {"color": ORANGE, "mec": "white", "mew": 0.4, "ms": 9, "zorder": 4}
+    axes.plot(*surface.best, "*", clip_on=False, **star)
     notes.append(f"star: {surface.through}")
     _scaled(axes, surface.x, surface.y)
     _title(axes, "; ".join(notes if surface.whole else ["a slice", *notes]))
@@ -251,7 +249,7 @@ def _basins(axes: Axes, basins: Basins) -> None:
     if seen[0]:
         axes.plot(basins.values[0], basins.shares[0], "*", color=ORANGE, mec="white", mew=0.4, ms=9)
     if seen.sum() > 1 and basins.shares[seen].max() / basins.shares[seen].min() > 10:
-        axes.set_yscale("log")
+        _logarithmic(axes)
     axes.set_xlabel("value of the minimum")
     axes.set_ylabel("share of the universe in its basin")
     never = int((~seen).sum())
@@ -388,11 +386,14 @@ def _strip(axes: Axes, strip: Strip, height: Height, width: float) -> None:
 
 
 def _heights(axes: Axes, height: Height) -> None:
-    """A logarithmic axis for regrets, with a handful of ticks."""
+    if height.log:
+        _logarithmic(axes)
+
+
+def _logarithmic(axes: Axes) -> None:
+    """A logarithmic axis upwards, with a handful of ticks."""
     from matplotlib.ticker import NullLocator
 
-    if not height.log:
-        return
     axes.set_yscale("log")
     ticks = np.array(style.steps(*axes.get_ylim()))
     ticks = ticks[:: math.ceil(len(ticks) / TICKS)] if len(ticks) > TICKS else ticks

@@ -126,7 +126,7 @@ class Section:
     family: str
     through: str
     panels: tuple[Profile | Strip, ...]
-    left_out: int  # axes that are not shown
+    left_out: str  # which axes are not shown; empty where all are
 
 
 @dataclass(frozen=True, eq=False)
@@ -320,8 +320,16 @@ def _sections(evidence: Evidence, card: dict[str, Any]) -> tuple[Section, ...]:
             for column, axis in shown
         )
         if panels:
-            sections.append(Section(family.name, found[1], panels, len(places) - len(shown)))
+            told = _left_out(len(places) - len(shown), evidence.slow)
+            sections.append(Section(family.name, found[1], panels, told))
     return tuple(sections)
+
+
+def _left_out(count: int, slow: bool) -> str:
+    if count == 0:
+        return ""
+    noun = f"{'numeric' if slow else 'less important'} {'axis' if count == 1 else 'axes'}"
+    return f"{count} {noun} left out"
 
 
 def _profile(
