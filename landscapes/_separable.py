@@ -24,6 +24,7 @@ import numpy as np
 from hpo_lab.landscape import Bounds, Optimum
 from hpo_lab.region import AxisSet, Box, Interval, Region, axis_values, intersect_sets, whole_axis
 from hpo_lab.space import Axis, Floats, Ints, Points, Real, Space
+from landscapes._compiled import shared
 
 BLOCK = 8192  # points evaluated at a time, so that memory stays low
 EXACT = 1e-10  # relative gap below which a value that is certified so closely is called exact
@@ -390,6 +391,14 @@ def _lowest_among(terms: list[Term], values: Floats) -> tuple[Floats, Floats]:
     for term in terms[1:]:
         total = total + term(values)
     return values[np.argmin(total, axis=0)], total.min(axis=0)
+
+
+def filled(points: Points, kernel: Callable[[Floats, Floats, Ints], None]) -> tuple[Floats, Ints]:
+    """Return the values and labels (n,) that ``kernel(points, values, labels)`` writes."""
+    given = np.ascontiguousarray(points.values)
+    values, labels = np.empty(len(given)), np.empty(len(given), dtype=np.int64)
+    shared(len(given), lambda a, b: kernel(given[a:b], values[a:b], labels[a:b]))
+    return values, labels
 
 
 def diagonal(term: Term, values: Floats) -> Floats:

@@ -61,16 +61,16 @@ def rippled_bowls(
     height: float,
     waves: float,
     phases: Floats,
-) -> tuple[Floats, Ints]:
-    """Return min over k of o_k + Σ_i a_ki (x_i − c_ki)², plus ripples that all k have in common.
+    values: Floats,
+    labels: Ints,
+) -> None:
+    """Write min over k of o_k + Σ_i a_ki (x_i − c_ki)², plus ripples that all k have in common.
 
     The ripples are height · Σ_i (1 − cos 2π waves (x_i − p_i)). Points are (n, d), curvature and
-    centres (K, d), offsets (K,), phases (d,). Values and the first lowest k are (n,).
+    centres (K, d), offsets (K,), phases (d,); values and labels, the first lowest k, are (n,).
     """
     n, d = points.shape
     count = len(offsets)
-    values = np.empty(n)
-    labels = np.zeros(n, dtype=np.int64)
     x = np.empty(_BLOCK)
     ripple = np.empty(_BLOCK)
     bowls = np.empty((count, _BLOCK))
@@ -96,19 +96,18 @@ def rippled_bowls(
                     best = k
             labels[start + p] = best
             values[start + p] = bowls[best, p] + height * ripple[p]
-    return values, labels
 
 
 @compiled
 def fractal_bowl(
-    points: Floats, centre: Floats, bowl: float, heights: Floats, base: float
-) -> Floats:
-    """Return Σ_i λ t_i² + Σ_k h_k (1 − cos 2π b^k t_i), t = x − c, for points (n, d).
+    points: Floats, centre: Floats, bowl: float, heights: Floats, base: float, values: Floats
+) -> None:
+    """Write Σ_i λ t_i² + Σ_k h_k (1 − cos 2π b^k t_i), t = x − c, for points (n, d).
 
-    ``heights`` are (terms,). Phases are kept in [−1/2, 1/2]: b times a phase is a phase again.
+    ``heights`` are (terms,), values (n,). Phases are kept in [−1/2, 1/2]: b times a phase is a
+    phase again.
     """
     n, d = points.shape
-    values = np.empty(n)
     phase = np.empty(_BLOCK)
     total = np.empty(_BLOCK)
     for start in range(0, n, _BLOCK):
@@ -128,7 +127,6 @@ def fractal_bowl(
                     phase[p] = turned - ((turned + _WHOLE) - _WHOLE)
         for p in range(size):
             values[start + p] = total[p]
-    return values
 
 
 @compiled
@@ -140,15 +138,17 @@ def gnbg_components(
     waves: Floats,
     floors: Floats,
     power: float,
-) -> tuple[Floats, Ints]:
-    """Return min over k of σ_k + (Σ_i h_ki T_k(x_i − m_ki)²)^λ, and the first such k, (n,).
+    values: Floats,
+    labels: Ints,
+) -> None:
+    """Write min over k of σ_k + (Σ_i h_ki T_k(x_i − m_ki)²)^λ, and the first such k, both (n,).
 
     Points are (n, d), minima m and weights h (K, d), mu (K, 2) and waves ω / 2π (K, 4) of the two
     sides, x > m first; floors σ (K,), power λ.
     """
     n, d = points.shape
-    values = np.full(n, math.inf)
-    labels = np.zeros(n, dtype=np.int64)
+    values[:] = math.inf
+    labels[:] = 0
     log = np.empty(_BLOCK)
     depth = np.empty(_BLOCK)
     first = np.empty(_BLOCK)
@@ -178,17 +178,16 @@ def gnbg_components(
                 if value < values[start + p]:
                     values[start + p] = value
                     labels[start + p] = k
-    return values, labels
 
 
 @compiled
-def boxed(points: Floats, low: Floats, high: Floats, slope: float) -> Floats:
-    """Return 0 where low ≤ x ≤ high, else 1 − slope · mean of |x − c| / reach, for points (n, d).
+def boxed(points: Floats, low: Floats, high: Floats, slope: float, values: Floats) -> None:
+    """Write 0 where low ≤ x ≤ high, else 1 − slope · mean of |x − c| / reach.
 
-    c is the middle of low and high, reach the distance from c to the farther of 0 and 1.
+    Points are (n, d), low and high (d,), values (n,); c is the middle of low and high, reach the
+    distance from c to the farther of 0 and 1.
     """
     n, d = points.shape
-    values = np.empty(n)
     middle = (low + high) / 2.0
     share = slope / d / np.maximum(middle, 1.0 - middle)
     for p in range(n):
@@ -199,4 +198,3 @@ def boxed(points: Floats, low: Floats, high: Floats, slope: float) -> Floats:
             outside |= (x < low[i]) | (x > high[i])
             away += share[i] * abs(x - middle[i])
         values[p] = 1.0 - away if outside else 0.0
-    return values

@@ -23,7 +23,7 @@ from hpo_lab.landscape import Bounds, Landscape, Optimum, generator
 from hpo_lab.region import Region
 from hpo_lab.space import Floats, Ints, Points, Real, Space
 from landscapes._bounding import Certified
-from landscapes._separable import MinOfSeparables, Separable
+from landscapes._separable import MinOfSeparables, Separable, filled
 
 EDGE = 100.0
 REACH = 80.0  # how far from the middle a component's minimum may lie
@@ -120,11 +120,10 @@ class Gnbg(Landscape):
     def _judge(self, points: Points) -> tuple[Floats, Ints]:
         from landscapes._separable_kernels import gnbg_components
 
-        part = self._part
-        values = np.ascontiguousarray(points.values)
-        waves = part.omega / (2.0 * math.pi)
-        shape = part.centres, part.weights, part.mu, waves
-        return gnbg_components(values, *shape, part.floors, float(self.power))
+        part, power = self._part, float(self.power)
+        warp = part.mu, part.omega / (2.0 * math.pi), part.floors
+        m, h = part.centres, part.weights
+        return filled(points, lambda x, *out: gnbg_components(x, m, h, *warp, power, *out))
 
     @cached_property
     def _separable(self) -> MinOfSeparables:

@@ -24,7 +24,7 @@ from hpo_lab.landscape import Bounds, Landscape, Minima, Optimum, generator
 from hpo_lab.region import Region
 from hpo_lab.space import Floats, Ints, Points, Real, Space
 from landscapes._ripples import RippledMinima
-from landscapes._separable import MinOfSeparables, Raised, Separable, Valleys
+from landscapes._separable import MinOfSeparables, Raised, Separable, Valleys, filled
 
 EDGE = 5.0
 PLACE = 2.5  # of the deep funnel on every axis
@@ -120,10 +120,9 @@ class Lunacek(Landscape):
     def _judge(self, points: Points) -> tuple[Floats, Ints]:
         from landscapes._separable_kernels import rippled_bowls
 
-        values = np.ascontiguousarray(points.values)
-        curvature = np.repeat(self._curvature[:, None], self.dimension, axis=1)
-        bowls = curvature, self.bottoms, self._offsets
-        return rippled_bowls(values, *bowls, self.ripple, 1.0, self.bottoms[0])
+        a = np.repeat(self._curvature[:, None], self.dimension, axis=1)
+        c, o, ripples = self.bottoms, self._offsets, (float(self.ripple), 1.0, self.bottoms[0])
+        return filled(points, lambda x, *out: rippled_bowls(x, a, c, o, *ripples, *out))
 
     @cached_property
     def _terms(self) -> tuple[Valleys, ...]:

@@ -23,7 +23,7 @@ from hpo_lab.errors import InputError
 from hpo_lab.landscape import Bounds, Landscape, Optimum, generator
 from hpo_lab.region import Box, Interval, Region
 from hpo_lab.space import Floats, Points, Real, Space
-from landscapes._separable import MinOfSeparables, Separable, Term
+from landscapes._separable import MinOfSeparables, Separable, Term, filled
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,8 @@ class Needle(Landscape):
         from landscapes._separable_kernels import boxed
 
         low, high = self.ends
-        return boxed(np.ascontiguousarray(points.values), low, high, float(self.slope))
+        slope = float(self.slope)
+        return filled(points, lambda x, y, _: boxed(x, low, high, slope, y))[0]
 
     @cached_property
     def _separable(self) -> MinOfSeparables:

@@ -27,7 +27,7 @@ from hpo_lab.landscape import Bounds, Landscape, Minima, Optimum, generator
 from hpo_lab.region import Region
 from hpo_lab.space import Floats, Ints, Points, Real, Space
 from landscapes._ripples import RippledMinima
-from landscapes._separable import MinOfSeparables, Raised, Separable, Valleys
+from landscapes._separable import MinOfSeparables, Raised, Separable, Valleys, filled
 
 EDGE = 5.12  # the published box
 REACH = 4.0  # how far from the middle the optimum may lie
@@ -103,9 +103,9 @@ class Rastrigin(Landscape):
     def _judge(self, points: Points) -> tuple[Floats, Ints]:
         from landscapes._separable_kernels import rippled_bowls
 
-        values = np.ascontiguousarray(points.values)
-        bowl = self.curvature[None], self.centre[None], np.zeros(1)
-        return rippled_bowls(values, *bowl, self.ripple, self.waves, self.centre)
+        a, c, none = self.curvature[None], self.centre[None], np.zeros(1)
+        ripples = float(self.ripple), float(self.waves), self.centre
+        return filled(points, lambda x, *out: rippled_bowls(x, a, c, none, *ripples, *out))
 
     @cached_property
     def _terms(self) -> tuple[Valleys, ...]:

@@ -26,7 +26,7 @@ from hpo_lab.landscape import Bounds, Landscape, Optimum, generator
 from hpo_lab.region import Region
 from hpo_lab.space import Floats, Ints, Points, Real, Space
 from landscapes._bounding import Certified
-from landscapes._separable import MinOfSeparables, Raised, Separable
+from landscapes._separable import MinOfSeparables, Raised, Separable, filled
 
 EDGE = 5.0
 REACH = 4.0  # how far from the middle the optimum may lie
@@ -116,9 +116,8 @@ class Weierstrass(Landscape):
         """Return f (n,); any real coordinates will do."""
         from landscapes._separable_kernels import fractal_bowl
 
-        values = np.ascontiguousarray(points.values)
         scale = float(self.bowl), self.heights, float(self.base)
-        return fractal_bowl(values, self.centre, *scale)
+        return filled(points, lambda x, y, _: fractal_bowl(x, self.centre, *scale, y))[0]
 
     @cached_property
     def _separable(self) -> MinOfSeparables:

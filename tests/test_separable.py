@@ -56,6 +56,15 @@ def test_a_million_points_need_little_more_memory_than_they_take(
     assert extra < 0.5 * values.nbytes  # with the points themselves: below 3 ×
 
 
+@pytest.mark.parametrize("name", ["rastrigin", "lunacek", "weierstrass", "gnbg", "needle"])
+def test_threads_change_no_value(name: str) -> None:
+    f = landscapes.make(name, dimension=3)
+    points = f.universe.sample(5000, np.random.default_rng(0))
+    alone = f.evaluate(points)
+    with landscapes.threads(3):
+        assert np.array_equal(f.evaluate(points), alone)
+
+
 class _Quartic:
     """(x² − 1)² + t_k x on one axis, with tangents of its quadratic part for minorants."""
 
