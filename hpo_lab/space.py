@@ -341,6 +341,14 @@ class Space:
                 unit[rows, column] = axis.to_unit(points.values[rows, column])
         return unit
 
+    @cached_property
+    def _box(self) -> tuple[Floats, Floats] | None:
+        """The bounds (width,) of a plain box of real axes: those need no loop over the axes."""
+        axes = [axis for axis in self.families[0].axes if isinstance(axis, Real)]
+        if len(self.families) > 1 or len(axes) < self.width:
+            return None
+        return np.array([axis.low for axis in axes]), np.array([axis.high for axis in axes])
+
     def contains(self, points: Points) -> Bools:
         """Return which points (n,) have a family of this space and values on its axes."""
         same = points.space.columns == self.columns
@@ -348,6 +356,11 @@ class Space:
         if not same:
             return inside
         inside &= (points.family >= 0) & (points.family < len(self.families))
+        if self._box is not None:
+            low, high = self._box
+            return np.asarray(
+                inside & ((points.values >= low) & (points.values <= high)).all(axis=1)
+            )
         for index in range(len(self.families)):
             rows = np.flatnonzero(points.family == index)
             for column, axis in self._places[index]:
