@@ -1,8 +1,8 @@
 """Logarithm, exponential, power, sine and cosine that run in vector registers; imports numba.
 
-Branch-free polynomials, so that a loop over them becomes vector code; each error is below 0.51
-units in the last place (0.55 for the power), about as good as a C library's. Reductions: Cody &
-Waite 1980 with fused multiply-adds; leading parts are carried in two numbers (Dekker 1971). The
+Branch-free polynomials, so that a loop over them becomes vector code. The largest errors met in
+20,000 arguments each, against 40 digits: 0.52 units in the last place for the logarithm, 0.60 for
+exponential and power, 0.75 and 0.80 for sine and cosine. Reductions: Cody & Waite 1980 with fused multiply-adds; leading parts are carried in two numbers (Dekker 1971). The
 polynomials are Chebyshev interpolants of the remainders, computed with 60 digits. No value depends
 on how a loop is cut: fused operations are asked for by name, never left to the compiler.
 

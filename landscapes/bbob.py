@@ -45,8 +45,8 @@ class Bbob(Landscape):
     The universe is [-5, 5]^dimension, axes x1, x2, …; values are COCO's, f_opt included.
     ``function`` is 1–24, ``dimension`` at least 2, ``instance`` (from 1) moves and rotates the
     function. The optimum is exact in every region that holds x_opt, and for functions 1–5 in every
-    declared space; elsewhere it is what ``_bbob_bounds`` certifies. Functions 1, 2, 5, 6, 13 and 14 have one minimum; those of the others are not
-    listed.
+    declared space; elsewhere it is what ``_bbob_bounds`` certifies. Functions 1, 2, 5, 6, 13 and
+    14 have one minimum; those of the others are not listed.
 
     A point outside the universe is evaluated by the definition, which has a penalty there for
     functions 4, 7, 16–18 and 20–24 (calling the landscape refuses it).
