@@ -2,11 +2,14 @@
 
 Branch-free polynomials, so that a loop over them becomes vector code. The largest errors met in
 20,000 arguments each, against 40 digits: 0.52 units in the last place for the logarithm, 0.60 for
-exponential and power, 0.75 and 0.80 for sine and cosine. Reductions: Cody & Waite 1980 with fused multiply-adds; leading parts are carried in two numbers (Dekker 1971). The
-polynomials are Chebyshev interpolants of the remainders, computed with 60 digits. No value depends
-on how a loop is cut: fused operations are asked for by name, never left to the compiler.
+exponential and power, 0.75 and 0.80 for sine and cosine. Reductions: Cody & Waite 1980 with fused
+multiply-adds; leading parts are carried in two numbers (Dekker 1971). The polynomials are Chebyshev
+interpolants of the remainders, computed with 60 digits. No value depends on how a loop is cut:
+fused operations are asked for by name, never left to the compiler.
 
-Arguments must be *ordinary* as each function says; callers leave others to the C library.
+Arguments must be *ordinary* as each function says; callers leave others to the C library. (Who
+changes this file or ``_bbob_math.py`` touches ``_bbob_kernels.py`` as well: numba keeps compiled
+kernels by the date of their own file only.)
 """
 
 from __future__ import annotations
