@@ -288,7 +288,7 @@ def _session(source: _Source) -> Any:
     """
     if find_spec("onnxruntime") is None:
         raise InputError('the landscape "yahpo" needs onnxruntime: pip install "hpo-lab[yahpo]"')
-    import onnxruntime  # type: ignore[import-untyped]
+    import onnxruntime
 
     about, files = SCENARIOS[source.scenario], _files(source)
     path = files.space.with_name("model.onnx")
