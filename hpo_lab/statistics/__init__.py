@@ -6,12 +6,42 @@ Everything is minimised. Arrays come in and arrays go out; nothing here knows wh
 * ``visits``: which regions did a strategy leave unseen, against uniform search
 * ``random_search``: exact expectations on a finite table, winning budgets, price against chance
 * ``runtimes``: evaluations until a target is reached
+* ``attainment``: which share of the runs had a value that good by then
+* ``comparisons``: two strategies or spaces, paired: effects, tests, posteriors
+* ``rankings``: several strategies over problems, for the appendix
+* ``aggregates``: many runs in one number or one curve
 """
 
+from hpo_lab.statistics.aggregates import (
+    interquartile_mean,
+    optimality_gap,
+    performance_profile,
+)
+from hpo_lab.statistics.attainment import (
+    attained_by,
+    attainment_difference,
+    attainment_function,
+)
+from hpo_lab.statistics.comparisons import (
+    Direction,
+    Paired,
+    Posterior,
+    a12,
+    a12_interval,
+    bayesian_signed_rank,
+    compare,
+    has_intervals,
+    improvement_placements,
+    independent_differences,
+    paired_differences,
+    probability_of_improvement,
+    signed_rank_p_value,
+)
 from hpo_lab.statistics.intervals import (
     MINIMUM_REPETITIONS,
     bootstrap_mean,
     bootstrap_means,
+    bootstrap_median,
     resampled_runs,
 )
 from hpo_lab.statistics.random_search import (
@@ -23,8 +53,20 @@ from hpo_lab.statistics.random_search import (
     random_search_curve,
     winning_budgets,
 )
+from hpo_lab.statistics.rankings import (
+    Friedman,
+    RankDifference,
+    friedman,
+    mean_rank_difference,
+    nemenyi_difference,
+    ranks,
+)
 from hpo_lab.statistics.runtimes import (
     expected_running_time,
+    expected_running_times,
+    first_hits,
+    log_targets,
+    runtime_ecdf,
 )
 from hpo_lab.statistics.visits import (
     BY_CONSTRUCTION,
@@ -57,24 +99,54 @@ __all__ = [
     "NO_EVIDENCE",
     "UNTESTABLE",
     "Chance",
+    "Direction",
+    "Friedman",
+    "Paired",
+    "Posterior",
     "RandomSearchCurve",
+    "RankDifference",
     "Verdicts",
+    "a12",
+    "a12_interval",
+    "attained_by",
+    "attainment_difference",
+    "attainment_function",
+    "bayesian_signed_rank",
     "benjamini_hochberg",
     "benjamini_yekutieli",
     "bootstrap_mean",
     "bootstrap_means",
+    "bootstrap_median",
     "break_even",
+    "compare",
     "expected_occupied",
     "expected_running_time",
+    "expected_running_times",
     "fewer_runs_p_value",
+    "first_hits",
+    "friedman",
+    "has_intervals",
     "holm",
+    "improvement_placements",
+    "independent_differences",
+    "interquartile_mean",
     "is_testable",
     "least_visits",
+    "log_targets",
+    "mean_rank_difference",
+    "nemenyi_difference",
+    "optimality_gap",
+    "paired_differences",
+    "performance_profile",
     "power_law_regret",
     "price_against_chance",
+    "probability_of_improvement",
     "random_search_curve",
     "randomised_p_value",
+    "ranks",
     "resampled_runs",
+    "runtime_ecdf",
+    "signed_rank_p_value",
     "verdicts",
     "visit_chance",
     "visit_p_value",

@@ -59,10 +59,11 @@ def independent_differences(differences: npt.ArrayLike) -> Floats:
     """
     runs = _values(differences)
     if len(runs) == 1:
-        return runs[0]
+        return np.asarray(runs[0])
     if np.isfinite(runs).all():
         return np.asarray(runs.mean(axis=1))
-    return np.asarray(np.quantile(runs, 0.5, axis=1, method="inverted_cdf"))
+    middle: Floats = np.quantile(runs, 0.5, axis=1, method="inverted_cdf")
+    return middle
 
 
 def improvement_placements(first: npt.ArrayLike, second: npt.ArrayLike) -> Floats:
@@ -157,7 +158,7 @@ def signed_rank_p_value(
     if exact is False or (exact is None and len(d) > LARGEST_EXACT):
         from scipy.stats import wilcoxon
 
-        return float(wilcoxon(d, alternative=direction, method="asymptotic").pvalue)
+        return float(wilcoxon(d, alternative=direction, method="approx").pvalue)
     below, above = _signed_rank_tails(d)
     tails = {"less": below, "greater": above, "two-sided": 2 * min(below, above)}
     return min(1.0, tails[direction])
