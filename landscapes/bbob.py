@@ -34,7 +34,7 @@ NANOSECONDS = (  # a coordinate takes about so long: decides only when a second 
     *(0.6, 3.8, 6.4, 5.7, 0.6, 1.7, 3.6, 0.7, 1.3, 4.6, 4.6, 4.0),
     *(1.1, 3.0, 7.5, 60.0, 13.9, 13.9, 2.2, 1.5, 34.2, 7.1, 7.2, 3.6),
 )
-WORTH = 40_000.0  # nanoseconds of work that are worth a second thread
+WORTH = 150_000.0  # nanoseconds of work that are worth waking a second thread for
 ONE_MINIMUM = (1, 2, 5, 6, 13, 14)  # separable and falling to x_opt, or increasing in a convex sum
 
 
