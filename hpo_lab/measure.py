@@ -17,9 +17,18 @@ import numpy as np
 
 from hpo_lab import discovery
 from hpo_lab.assumption import View
+from hpo_lab.basins import Basins, Known, NearOptimal, known_systems
 from hpo_lab.landscape import OK, STATES, TIES, Bounds, Landscape, Optimum, Problem, enumeration
-from hpo_lab.region import Region, RegionSystem, contains, intersect, measure
-from hpo_lab.space import Bools, Floats, Ints, Points, Record
+from hpo_lab.region import (
+    BoxSystem,
+    Region,
+    contains,
+    describe,
+    intersect,
+    measure,
+    region_system,
+)
+from hpo_lab.space import Bools, Floats, Ints, Points, Record, Space
 from hpo_lab.store import Store, Stored, results_hash
 from hpo_lab.study import Arm, Run, Study
 
@@ -228,12 +237,39 @@ def _cell(arm: Arm, instance: int, there: list[tuple[Run, Stored]]) -> Cell:
 # --- what several measures need ----------------------------------------------------------------
 
 
+System = BoxSystem | Known
+
+
+def systems_of(study: Study, problem: Problem) -> list[System]:
+    """Return the study's region systems on a problem; those that it does not know are left out."""
+    landscape, universe = problem.landscape, problem.view.universe
+    found: list[System] = []
+    for name in study.systems:
+        if name in ("basins", "near_optimal"):
+            known = known_systems(landscape, study.resolution.epsilon)
+            found += [known[name]] if name in known else []
+        else:
+            found.append(region_system(name, universe, study.resolution))
+    return found
+
+
 @lru_cache(maxsize=256)
-def system_masses(system: RegionSystem, view: View) -> tuple[Floats, Floats, Bools]:
+def system_names(system: System, universe: Space) -> list[str]:
+    """Return each region in words (m,), in native units."""
+    if isinstance(system, Basins | NearOptimal):
+        return system.names
+    return [describe(universe, region) for region in system.regions]
+
+
+@lru_cache(maxsize=256)
+def system_masses(system: System, view: View) -> tuple[Floats, Floats, Bools]:
     """Return each region's mass (m,) in the universe and in the declared space, and which are out.
 
     A region is excluded where the declared space has no point of it at all.
     """
+    if isinstance(system, Basins | NearOptimal):
+        everything = system.shares(View.identity(view.universe))
+        return everything.mass, system.shares(view).mass, system.excluded(view)
     pulled = [view.pull(region) for region in system.regions]
     in_universe = np.array([measure(view.universe, region) for region in system.regions])
     in_space = np.array([measure(view.declared, region) for region in pulled])
@@ -241,15 +277,24 @@ def system_masses(system: RegionSystem, view: View) -> tuple[Floats, Floats, Boo
     return in_universe, in_space, excluded
 
 
+def system_errors(system: System, view: View) -> Floats:
+    """Return the standard error (m,) of each mass in the declared space: 0 where it is exact."""
+    if isinstance(system, Basins | NearOptimal):
+        return system.shares(view).error
+    return np.zeros(len(system.regions))
+
+
 LISTED = 200_000  # points of a universe whose regions are minimised by listing it
 
 
 @lru_cache(maxsize=256)
-def region_optima(landscape: Landscape, system: RegionSystem, within: Region) -> Floats:
+def region_optima(landscape: Landscape, system: System, within: Region) -> Floats:
     """Return the best truth (m,) of each region inside ``within``; nan where it is not known.
 
     inf where the region has no point there with a value.
     """
+    if isinstance(system, Basins | NearOptimal):
+        return system.lowest(within)
     # labels of many points in many pairs fill the memory: a landscape that knows better is asked
     asked = type(landscape).lowest is not Landscape.lowest and landscape.universe.size > LISTED
     table = None if asked else enumeration(landscape)

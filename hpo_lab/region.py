@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 
-from hpo_lab.errors import InputError
+from hpo_lab.errors import InputError, nearest
 from hpo_lab.space import (
     Axis,
     Bools,
@@ -258,8 +258,8 @@ def _describe_box(space: Space, box: Box) -> str:
 class RegionSystem(Protocol):
     """Regions of a universe, declared before running; every point is labelled at once.
 
-    ``labels(points)`` returns (n, parts) indices into ``regions``, -1 for none: a partition has
-    one part, overlapping systems have one for each partition that they are made of.
+    ``labels(points)`` returns (n, parts) indices of regions, -1 for none: a partition has one
+    part, overlapping systems have one for each partition that they are made of.
     """
 
     def __hash__(self) -> int: ...
@@ -267,9 +267,14 @@ class RegionSystem(Protocol):
     def name(self) -> str: ...
     @property
     def partition(self) -> bool: ...
+    def labels(self, points: Points) -> Ints: ...
+
+
+class BoxSystem(RegionSystem, Protocol):
+    """A region system whose regions are boxes: measures and optima follow from them exactly."""
+
     @property
     def regions(self) -> tuple[Region, ...]: ...
-    def labels(self, points: Points) -> Ints: ...
 
 
 @dataclass(frozen=True)
@@ -291,11 +296,17 @@ class Families:
 
 @dataclass(frozen=True)
 class Combinations:
-    """Options of ``order`` different Choice axes taken together, wherever the axes are active."""
+    """What ``order`` different axes are together, wherever they are active.
+
+    Without ``bins`` the axes are choices; a region is one option of each. With ``bins`` at least
+    one of them is a number, split into at most so many parts of (nearly) equal measure. Axes that
+    have a name in common but not their values are different axes.
+    """
 
     space: Space
     order: int
     name: str
+    bins: int = 0
 
     @property
     def partition(self) -> bool:
@@ -303,65 +314,58 @@ class Combinations:
         return len(self.groups) == 1 and len(self.space.families) == 1
 
     @cached_property
-    def groups(self) -> list[tuple[str, ...]]:
+    def groups(self) -> list[tuple[Axis, ...]]:
         """The groups of axes that occur together in some family."""
-        groups: dict[tuple[str, ...], None] = {}
+        groups: dict[tuple[Axis, ...], None] = {}
         for family in self.space.families:
-            names = [axis.name for axis in family.axes if isinstance(axis, Choice)]
-            groups.update(dict.fromkeys(itertools.combinations(names, self.order)))
-        return list(groups)
+            axes = [a for a in family.axes if isinstance(a, Choice) or (self.bins and a.size > 1)]
+            groups.update(dict.fromkeys(itertools.combinations(axes, self.order)))
+        return [g for g in groups if not self.bins or any(not isinstance(a, Choice) for a in g)]
 
-    def _sizes(self, group: tuple[str, ...]) -> list[int]:
-        """The number of options of each axis, over all families that have them all."""
-        homes = _homes(self.space, group)
-        return [max(int(family.axis(name).size) for family in homes) for name in group]
+    def _homes(self, group: Iterable[Axis]) -> list[int]:
+        """The indices of the families that have all axes of the group."""
+        needed = set(group)
+        return [i for i, f in enumerate(self.space.families) if needed <= set(f.axes)]
 
     @cached_property
     def regions(self) -> tuple[Region, ...]:
         regions: list[Region] = []
         for group in self.groups:
-            homes = _homes(self.space, group)
-            for options in itertools.product(*[range(k) for k in self._sizes(group)]):
-                sets = tuple((n, Among((float(v),))) for n, v in zip(group, options, strict=True))
-                regions.append(
-                    tuple(
-                        Box(f.name, sets)
-                        for f in homes
-                        if all(v < f.axis(n).size for n, v in zip(group, options, strict=True))
-                    )
-                )
+            homes = [self.space.families[i].name for i in self._homes(group)]
+            names = [axis.name for axis in group]
+            for parts in itertools.product(*[split(axis, self.bins) for axis in group]):
+                sets = tuple(zip(names, parts, strict=True))
+                regions.append(tuple(Box(home, sets) for home in homes))
         return tuple(regions)
 
     def labels(self, points: Points) -> Ints:
         """Return (n, groups)."""
-        parts, start = [], 0
-        for group in self.groups:
-            sizes = self._sizes(group)
-            label = np.zeros(len(points))
-            for name, size in zip(group, sizes, strict=True):
-                label = label * size + points.values[:, self.space.columns.index(name)]
-            parts.append(np.where(np.isnan(label), -1, label + start))
-            start += math.prod(sizes)
-        return np.array(parts, dtype=np.int64).reshape(len(parts), len(points)).T
-
-
-def _homes(space: Space, group: Iterable[str]) -> list[Family]:
-    """The families that have all axes of the group as choices."""
-    needed = set(group)
-    return [
-        family
-        for family in space.families
-        if needed <= {axis.name for axis in family.axes if isinstance(axis, Choice)}
-    ]
+        labels = np.full((len(points), len(self.groups)), -1)
+        start = 0
+        for part, group in enumerate(self.groups):
+            homes = self._homes(group)
+            everywhere = len(homes) == len(self.space.families)
+            rows = slice(None) if everywhere else np.flatnonzero(np.isin(points.family, homes))
+            label, size = np.zeros(1, dtype=np.int64), 1
+            for axis in group:
+                parts = split(axis, self.bins)
+                values = points.values[rows, self.space.columns.index(axis.name)]
+                label = label * len(parts) + part_of(axis, parts, values)
+                size *= len(parts)
+            labels[rows, part] = start + label
+            start += size
+        return labels
 
 
 @dataclass(frozen=True)
 class Cells:
     """Mixed-radix cells: each family's leading axes, split while at most ``limit`` cells result.
 
-    A choice splits into its options, an integer axis into its values (at most four groups), a
-    real axis into four parts of equal length on its scale. A partition; the axes that come too
-    late to be split are free in every cell.
+    Each family gets its share of the cells by weight, so that all are of nearly equal measure. A
+    choice splits into its options, an integer axis into its values (at most four groups), a real
+    axis into four parts of equal length on its scale; where all axes of a family are split and
+    there is room left, numbers are split twice as finely, and again. A partition; the axes that
+    come too late to be split are free in every cell.
     """
 
     space: Space
@@ -369,20 +373,16 @@ class Cells:
     name: str = "cells"
     partition: bool = True
 
-    def _splits(self, family: Family) -> list[tuple[Axis, list[AxisSet]]]:
-        splits: list[tuple[Axis, list[AxisSet]]] = []
-        for axis in family.axes:
-            parts = _parts(axis)
-            if math.prod(len(p) for _, p in splits) * len(parts) > max(self.limit, 1):
-                break
-            splits.append((axis, parts))
-        return splits
+    @cached_property
+    def _splits(self) -> list[list[tuple[Axis, list[AxisSet]]]]:
+        """The axes of each family that are split, with their parts."""
+        shares = zip(self.space.families, self.space.weights.tolist(), strict=True)
+        return [_finest(family, self.limit * share) for family, share in shares]
 
     @cached_property
     def regions(self) -> tuple[Region, ...]:
         regions: list[Region] = []
-        for family in self.space.families:
-            splits = self._splits(family)
+        for family, splits in zip(self.space.families, self._splits, strict=True):
             for sets in itertools.product(*[parts for _, parts in splits]):
                 named = [(axis.name, s) for (axis, _), s in zip(splits, sets, strict=True)]
                 regions.append((Box(family.name, tuple(named)),))
@@ -392,48 +392,105 @@ class Cells:
         """Return (n, 1)."""
         labels = np.zeros(len(points), dtype=np.int64)
         start = 0
-        for index, family in enumerate(self.space.families):
+        for index, splits in enumerate(self._splits):
             rows = np.flatnonzero(points.family == index)
-            column = {axis.name: c for c, axis in self.space.places(index)}
             label = np.zeros(len(rows), dtype=np.int64)
-            splits = self._splits(family)
             for axis, parts in splits:
-                values = points.values[rows, column[axis.name]]
-                # the first part that has the value: neighbours share their bound
-                inside = np.stack([part.contains(values) for part in parts])
-                label = label * len(parts) + inside.argmax(axis=0)
+                values = points.values[rows, self.space.columns.index(axis.name)]
+                label = label * len(parts) + part_of(axis, parts, values)
             labels[rows] = start + label
             start += math.prod(len(parts) for _, parts in splits)
         return labels[:, None]
 
 
-def _parts(axis: Axis) -> list[AxisSet]:
-    """An axis in parts of (nearly) equal measure."""
+COARSEST = 4  # parts of a number's axis in cells, before there is room for more
+
+
+def _finest(family: Family, room: float) -> list[tuple[Axis, list[AxisSet]]]:
+    """The leading axes with their parts, as fine as there is room for cells."""
+
+    def split_by(bins: int) -> list[tuple[Axis, list[AxisSet]]]:
+        splits: list[tuple[Axis, list[AxisSet]]] = []
+        cells = 1
+        for axis in family.axes:
+            cells *= len(parts := split(axis, bins))
+            if cells > max(room, 1) * (1 + 1e-9):
+                break
+            splits.append((axis, parts))
+        return splits
+
+    best, bins = split_by(COARSEST), COARSEST
+    while len(best) == len(family.axes) and 2 * bins <= room:
+        finer, bins = split_by(2 * bins), 2 * bins
+        if len(finer) < len(best):
+            break
+        best = finer
+    return best
+
+
+def split(axis: Axis, bins: int) -> list[AxisSet]:
+    """Return an axis in parts of (nearly) equal measure: its options, or so many intervals.
+
+    Neighbouring intervals of a real axis share their bound, which belongs to the lower one.
+
+    >>> split(Integer("k", 1, 5), 2)
+    [Interval(low=1.0, high=2.0), Interval(low=3.0, high=5.0)]
+    """
     if isinstance(axis, Choice):
         return [Among((float(i),)) for i in range(len(axis.options))]
     if axis.size == 1:
         return [whole_axis(axis)]
-    edges = axis.from_unit(np.linspace(0, 1, 5))
     if isinstance(axis, Real):
-        return [Interval(a, b) for a, b in itertools.pairwise(edges.tolist())]
-    starts = np.unique(edges[:-1])
-    ends = np.append(starts[1:] - 1, axis.high)
+        edges = axis.from_unit(np.linspace(0, 1, bins + 1)).tolist()
+        return [Interval(a, b) for a, b in itertools.pairwise(edges)]
+    starts = np.unique(axis.from_unit(np.linspace(0, 1, bins + 1))[:-1])
+    ends = np.append(starts[1:] - 1, float(axis.high))
     return [Interval(a, b) for a, b in zip(starts.tolist(), ends.tolist(), strict=True)]
+
+
+def part_of(axis: Axis, parts: Sequence[AxisSet], values: Floats) -> Ints:
+    """Return which part (n,) of ``split(axis, …)`` each value lies in, the first that has it."""
+    if isinstance(axis, Choice):
+        return values.astype(np.int64)
+    ends = [part.high for part in parts[:-1] if isinstance(part, Interval)]
+    return np.searchsorted(ends, values)
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """How fine the region systems of a study are: parts of an axis, cells, share of the spread."""
+
+    bins: int = 8
+    cells: int = 64
+    epsilon: float = 0.01
 
 
 SYSTEMS: Mapping[str, str] = {
     "families": "which family a point belongs to",
     "options": "which option an axis has",
     "pairs": "which two options two axes have together",
+    "bins": "in which part of its range a number lies",
+    "planes": "in which parts of their ranges two axes lie, at least one of them a number",
+    "cells": "in which cell of all leading axes together a point lies",
+    "basins": "the basin of which local minimum a point lies in, where they are known",
+    "near_optimal": "whether the truth is close to the optimum, where that is known",
 }
+USUAL = ("families", "options", "pairs")  # where a study names none
 
 
-def region_system(name: str, space: Space) -> RegionSystem:
-    """Return the region system of that name over the space; InputError for an unknown name."""
+def region_system(name: str, space: Space, resolution: Resolution = Resolution()) -> BoxSystem:
+    """Return the region system of that name over the space; InputError for an unknown name.
+
+    Basins and the near-optimal set are not boxes of a space: see ``hpo_lab.basins``.
+
+    >>> region_system("bins", Space.box(Real("x", 0, 1)), Resolution(bins=2)).regions[1]
+    (Box(family='', sets=(('x', Interval(low=0.5, high=1.0)),), ties=()),)
+    """
     if name == "families":
         return Families(space)
-    if name in ("options", "pairs"):
-        return Combinations(space, order=1 if name == "options" else 2, name=name)
-    from hpo_lab.errors import nearest
-
+    if name == "cells":
+        return Cells(space, resolution.cells)
+    if name in ("options", "bins", "pairs", "planes"):
+        bins = resolution.bins if name in ("bins", "planes") else 0
+        return Combinations(space, 1 if name in ("options", "bins") else 2, name, bins)
     raise InputError(f"there is no region system {nearest(name, SYSTEMS)}")

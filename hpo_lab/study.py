@@ -26,7 +26,7 @@ from hpo_lab.assumption import Assumption, View, assume
 from hpo_lab.errors import InputError, nearest
 from hpo_lab.landscape import Landscape, Problem, identity
 from hpo_lab.optimizer import Strategy
-from hpo_lab.region import SYSTEMS
+from hpo_lab.region import SYSTEMS, USUAL, Resolution
 from hpo_lab.space import Family, Record, Space
 
 SCHEMA = 1
@@ -207,6 +207,7 @@ class Study:
     entropy: int
     weight: Weight
     systems: tuple[str, ...]
+    resolution: Resolution = field(default_factory=Resolution)
 
     @staticmethod
     def read(path: str | Path) -> Study:
@@ -345,7 +346,7 @@ def _study(path: Path, table: Record) -> Study:
         raise InputError(f"schema: this version reads schema {SCHEMA}, not {table['schema']!r}")
     runs = _table("runs", table.get("runs", {}), _RUNS)
     reference = _table("reference", table.get("reference", {}), ("weight",))
-    regions = _table("regions", table.get("regions", {}), ("systems",))
+    regions = _table("regions", table.get("regions", {}), _REGIONS)
     universe = _universe(table)
     landscapes = _landscapes(table, universe, path.absolute().parent)
     study = Study(
@@ -360,7 +361,8 @@ def _study(path: Path, table: Record) -> Study:
         repetitions=_count("runs.repetitions", runs.get("repetitions", 1), most=MOST_RUNS),
         entropy=_count("runs.entropy", runs.get("entropy", 0), least=0),
         weight=_one_of("reference.weight", reference.get("weight", "family"), _WEIGHTS),
-        systems=_systems(regions.get("systems", list(SYSTEMS))),
+        systems=_systems(regions.get("systems", list(USUAL))),
+        resolution=_resolution(regions),
     )
     return _checked(study)
 
@@ -378,6 +380,7 @@ _TOP = (
     "regions",
 )
 _RUNS = ("budget", "instances", "repetitions", "entropy")
+_REGIONS = ("systems", "bins", "cells", "epsilon")
 _WEIGHTS = ("family", "parameters")
 
 
@@ -489,6 +492,23 @@ def _systems(value: Any) -> tuple[str, ...]:
     if not value:
         raise InputError("regions.systems: the list is empty; leave the key out to use all")
     return tuple(dict.fromkeys(_one_of("regions.systems", one, list(SYSTEMS)) for one in value))
+
+
+def _resolution(regions: Record) -> Resolution:
+    usual = Resolution()
+    epsilon = regions.get("epsilon", usual.epsilon)
+    if isinstance(epsilon, bool) or not isinstance(epsilon, int | float):
+        raise InputError(f"regions.epsilon: expected a number, got {_kind(epsilon)}")
+    if not 0 <= epsilon < 1:
+        raise InputError(
+            f"regions.epsilon: a share of the landscape's spread, at least 0 and below 1, "
+            f"not {epsilon}"
+        )
+    return Resolution(
+        bins=_count("regions.bins", regions.get("bins", usual.bins), least=2, most=1000),
+        cells=_count("regions.cells", regions.get("cells", usual.cells), most=1_000_000),
+        epsilon=float(epsilon),
+    )
 
 
 def _universe(table: Record) -> Space | None:

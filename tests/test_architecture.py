@@ -22,6 +22,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "assumptions": {"space", "assumption"},
     "landscape": {"space", "region", "assumption"},
     "lattice": {"space", "region", "landscape"},
+    "basins": {"space", "region", "assumption", "landscape"},
     "descriptors": {"space"},
     "sensitivity": {"space", "region"},
     "optimizer": {"space"},
@@ -30,7 +31,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "study": {"space", "region", "assumption", "landscape", "optimizer", "discovery"},
     "store": {"space"},
     "harness": {"space", "landscape", "optimizer", "discovery", "study", "store"},
-    "measure": {"space", "region", "assumption", "landscape", "discovery", "study", "store"},
+    "measure": {
+        *("space", "region", "assumption", "landscape", "basins", "discovery", "study", "store")
+    },
     "measures": {"space", "region", "assumption", "landscape", "study", "measure", "measures"},
     "figure": set(),
     "figures": {"figure", "figures"},
