@@ -31,7 +31,7 @@ from hpo_lab.space import Family, Record, Space
 
 SCHEMA = 1
 Weight = Literal["family", "parameters"]
-RESERVED = ("hypotheses", "controls", "noise")
+RESERVED = ("controls", "noise")
 LARGEST_FILE = 200_000  # bytes of a study file that are read at all
 DEEPEST_KEY = 50  # parts of a dotted key: reading one takes time and memory of the square
 MOST_EVALUATIONS = 10_000_000  # in one run
@@ -191,6 +191,28 @@ class Run:
         return ", ".join([*parts, f"instance {self.instance}", f"repetition {self.repetition}"])
 
 
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """A comparison that was declared before looking: its test is confirmatory.
+
+    Two strategies are compared in one space, or two spaces under one strategy, on one landscape or
+    (``landscape`` empty) over all that have them. Nothing of it enters the identity of a run.
+    """
+
+    name: str
+    compared: Literal["strategy", "space"]
+    first: str
+    second: str
+    landscape: str  # a label, or empty: over all landscapes
+    space: str  # what is held the same; empty where spaces are compared
+    strategy: str  # likewise where strategies are
+    budget: int
+    measure: Literal["total", "best", "observed"]
+    direction: Literal["less", "greater", "two-sided"]  # of first minus second
+    rope: float | None  # half-width of the region of practical equivalence; None: the usual one
+    expectation: str
+
+
 @dataclass(frozen=True)
 class Study:
     """A validated study. ``Study.read(path)`` makes one."""
@@ -207,6 +229,7 @@ class Study:
     entropy: int
     weight: Weight
     systems: tuple[str, ...]
+    hypotheses: tuple[Hypothesis, ...] = ()
     resolution: Resolution = field(default_factory=Resolution)
 
     @staticmethod
@@ -364,7 +387,7 @@ def _study(path: Path, table: Record) -> Study:
         systems=_systems(regions.get("systems", list(USUAL))),
         resolution=_resolution(regions),
     )
-    return _checked(study)
+    return replace(_checked(study), hypotheses=_hypotheses(table, study))
 
 
 _TOP = (
@@ -378,6 +401,7 @@ _TOP = (
     "runs",
     "reference",
     "regions",
+    "hypotheses",
 )
 _RUNS = ("budget", "instances", "repetitions", "entropy")
 _REGIONS = ("systems", "bins", "cells", "epsilon")
@@ -648,3 +672,105 @@ def _space(key: str, value: Any, landscapes: Sequence[Part]) -> SpaceSpec:
     wanted = set(named)
     chosen = tuple(part.label for part in landscapes if {part.label, part.use} & wanted)
     return SpaceSpec(_label(where, given.get("name", key)), parts, chosen)
+
+
+# --- hypotheses --------------------------------------------------------------------------------
+
+_HYPOTHESIS = (
+    *("name", "compare", "measure", "landscape", "space", "strategy", "budget"),
+    *("direction", "rope", "expectation"),
+)
+MEASURED = ("total", "best", "observed")
+DIRECTIONS = ("less", "greater", "two-sided")
+
+
+def _hypotheses(table: Record, study: Study) -> tuple[Hypothesis, ...]:
+    if "hypotheses" not in table:
+        return ()
+    given = _tables("hypotheses", table["hypotheses"])
+    found = tuple(_hypothesis(number, one, study) for number, one in enumerate(given, 1))
+    _unique("hypotheses", [one.name for one in found])
+    return found
+
+
+def _hypothesis(number: int, table: Record, study: Study) -> Hypothesis:
+    name = _label("hypotheses", table.get("name", f"hypothesis {number}"))
+    where = f"hypotheses: {name}"
+    _known(where, table, _HYPOTHESIS)
+    compared, first, second = _compared(where, table, study)
+    if compared == "strategy":
+        space, strategy = _held(f"{where}.space", table.get("space"), study.spaces), ""
+    else:
+        space, strategy = "", _held(f"{where}.strategy", table.get("strategy"), study.strategies)
+    return Hypothesis(
+        name=name,
+        compared=compared,
+        first=first,
+        second=second,
+        landscape=_place(where, table, study, (space,) if space else (first, second)),
+        space=space,
+        strategy=strategy,
+        budget=_budget(where, table.get("budget", max(study.budgets)), study.budgets),
+        measure=_one_of(f"{where}.measure", table.get("measure", "total"), MEASURED),
+        direction=_one_of(f"{where}.direction", table.get("direction", "two-sided"), DIRECTIONS),
+        rope=_rope(where, table.get("rope")),
+        expectation=_text(f"{where}.expectation", table.get("expectation", "")),
+    )
+
+
+def _compared(
+    where: str, table: Record, study: Study
+) -> tuple[Literal["strategy", "space"], str, str]:
+    """Spaces where a strategy is held the same, or where both names are of spaces only."""
+    pair = table.get("compare")
+    if not (isinstance(pair, list) and len(pair) == 2 and all(isinstance(x, str) for x in pair)):
+        raise InputError(f'{where}.compare: name two strategies or two spaces, as in ["a", "b"]')
+    if pair[0] == pair[1]:
+        raise InputError(f'{where}.compare: both are "{pair[0]}"; name two different ones')
+    spaces = [one.label for one in study.spaces]
+    strategies = [one.label for one in study.strategies]
+    either = "strategy" not in table and "space" not in table
+    among_spaces = "strategy" in table or (either and bool({*pair} & ({*spaces} - {*strategies})))
+    if among_spaces and "space" in table:
+        raise InputError(f"{where}.space: give either a strategy or a space; the other is compared")
+    for one in pair:
+        _one_of(f"{where}.compare", one, spaces if among_spaces else strategies)
+    return ("space" if among_spaces else "strategy"), pair[0], pair[1]
+
+
+def _held(where: str, value: Any, parts: Sequence[Part] | Sequence[SpaceSpec]) -> str:
+    """The label that is given, or the only one that there is."""
+    labels = [part.label for part in parts]
+    if value is None and len(labels) > 1:
+        raise InputError(f"{where}: the key is missing; name one of {', '.join(labels)}")
+    return labels[0] if value is None else str(_one_of(where, value, labels))
+
+
+def _place(where: str, table: Record, study: Study, spaces: Sequence[str]) -> str:
+    """The landscape that is given, or the only one with these spaces; empty: all that have them."""
+    used = [space for space in study.spaces if space.label in spaces]
+    labels = [part.label for part in study.landscapes]
+    places = [label for label in labels if all(label in space.landscapes for space in used)]
+    if not places:
+        raise InputError(f"{where}: no landscape has both spaces; see their key landscapes")
+    if "landscape" in table:
+        return str(_one_of(f"{where}.landscape", table["landscape"], places))
+    return places[0] if len(places) == 1 else ""
+
+
+def _budget(where: str, value: Any, budgets: Sequence[int]) -> int:
+    budget = _count(f"{where}.budget", value)
+    if budget not in budgets:
+        known = ", ".join(map(str, budgets))
+        raise InputError(f"{where}.budget: {budget} is not in runs.budget ({known})")
+    return budget
+
+
+def _rope(where: str, value: Any) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InputError(f"{where}.rope: expected a number, got {_kind(value)}")
+    if not 0 <= value < math.inf:
+        raise InputError(f"{where}.rope: must be at least 0 and finite, not {value}")
+    return float(value)
