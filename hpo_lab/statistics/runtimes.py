@@ -52,9 +52,9 @@ def first_hits(values: npt.ArrayLike, targets: npt.ArrayLike) -> Ints:
         _runtimes_kernels.first_hits(np.ascontiguousarray(given), bars[order], hits)
     else:
         hits = _searched_hits(given, bars[order])
-    unsorted = np.empty_like(hits)
-    unsorted[:, order] = hits
-    return unsorted
+    if (order[1:] < order[:-1]).any():
+        hits = hits[:, np.argsort(order)]
+    return hits
 
 
 def _searched_hits(given: Floats, falling: Floats) -> Ints:
