@@ -5,6 +5,7 @@ Everything is minimised. Arrays come in and arrays go out; nothing here knows wh
 * ``intervals``: the bootstrap over instances and repetitions
 * ``visits``: which regions did a strategy leave unseen, against uniform search
 * ``random_search``: exact expectations on a finite table, winning budgets, price against chance
+* ``attribution``: games on subsets, as of the price of several assumptions
 * ``runtimes``: evaluations until a target is reached
 * ``attainment``: which share of the runs had a value that good by then
 * ``comparisons``: two strategies or spaces, paired: effects, tests, posteriors
@@ -21,6 +22,18 @@ from hpo_lab.statistics.attainment import (
     attained_by,
     attainment_difference,
     attainment_function,
+)
+from hpo_lab.statistics.attribution import (
+    dual,
+    first_in,
+    last_out,
+    members,
+    minimal_sets,
+    moebius,
+    monotone_bounds,
+    shapley,
+    shapley_bounds,
+    subset_minima,
 )
 from hpo_lab.statistics.comparisons import (
     Direction,
@@ -49,7 +62,9 @@ from hpo_lab.statistics.random_search import (
     RandomSearchCurve,
     break_even,
     power_law_regret,
+    power_law_wins,
     price_against_chance,
+    price_over_seeds,
     random_search_curve,
     winning_budgets,
 )
@@ -119,11 +134,13 @@ __all__ = [
     "bootstrap_median",
     "break_even",
     "compare",
+    "dual",
     "expected_occupied",
     "expected_running_time",
     "expected_running_times",
     "fewer_runs_p_value",
     "first_hits",
+    "first_in",
     "friedman",
     "has_intervals",
     "holm",
@@ -131,22 +148,32 @@ __all__ = [
     "independent_differences",
     "interquartile_mean",
     "is_testable",
+    "last_out",
     "least_visits",
     "log_targets",
     "mean_rank_difference",
+    "members",
+    "minimal_sets",
+    "moebius",
+    "monotone_bounds",
     "nemenyi_difference",
     "optimality_gap",
     "paired_differences",
     "performance_profile",
     "power_law_regret",
+    "power_law_wins",
     "price_against_chance",
+    "price_over_seeds",
     "probability_of_improvement",
     "random_search_curve",
     "randomised_p_value",
     "ranks",
     "resampled_runs",
     "runtime_ecdf",
+    "shapley",
+    "shapley_bounds",
     "signed_rank_p_value",
+    "subset_minima",
     "verdicts",
     "visit_chance",
     "visit_p_value",
