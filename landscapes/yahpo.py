@@ -25,11 +25,11 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from hpo_lab.configspace import Flat, read_json, read_space
 from hpo_lab.errors import InputError, nearest
 from hpo_lab.landscape import UNKNOWN, Bounds, Landscape, Optimum
 from hpo_lab.region import Region
 from hpo_lab.space import Axis, Choice, Floats, Ints, Points, Record, Space
-from landscapes._configspace import Flat, read_json, read_space
 
 BLOCK = 16  # points that the network is given at once: always as many, see _predicted
 LARGEST = 200_000_000  # bytes of a network: the published ones have at most 15 million

@@ -17,6 +17,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "statistics": set(),
     "space": set(),
+    "configspace": {"space"},
     "region": {"space"},
     "assumption": {"space", "region"},
     "assumptions": {"space", "assumption"},
@@ -43,7 +44,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "report": {"figure", "figures", "report", "discovery"},
     "landscapes": {
-        *("space", "region", "assumption", "landscape", "lattice", "discovery", "landscapes")
+        *("space", "region", "assumption", "landscape", "lattice", "discovery", "landscapes"),
+        "configspace",
     },
 }
 ON_TOP = {"verbs", "cli", "testing", "__init__"}

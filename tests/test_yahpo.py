@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 import landscapes
+from hpo_lab.configspace import read_space
 from hpo_lab.errors import InputError
 from hpo_lab.landscape import UNKNOWN, identity
 from hpo_lab.space import Choice, Integer, Real
 from hpo_lab.testing.landscape import check_landscape
 from landscapes import yahpo
-from landscapes._configspace import read_space
 from landscapes.yahpo import SCENARIOS, Yahpo
 
 DATA = Path(__file__).parent.parent.parent / "shared" / "data" / "yahpo"
