@@ -347,7 +347,7 @@ def _work(runs: Sequence[Run], store: Store, plugins: tuple[str, ...]) -> list[D
         strategy: Strategy = run.arm.strategy.make()
         start = time.monotonic()
         trials = execute(
-            run.arm.problem(run.instance),
+            run.problem,
             strategy,
             run.arm.spent,
             run.generator(),

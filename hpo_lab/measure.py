@@ -7,8 +7,8 @@ A new measure therefore applies to old runs.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol
@@ -111,10 +111,14 @@ class Cell:
 
 @dataclass(frozen=True, eq=False)
 class ArmResult:
-    """An arm with its runs, one cell for each instance that has any."""
+    """An arm with its runs, one cell for each instance that has any.
+
+    ``controls`` hold the cells of its control runs, by the control's name and the instance.
+    """
 
     arm: Arm
     cells: tuple[Cell, ...]
+    controls: Mapping[tuple[str, int], Cell] = field(default_factory=dict)
 
     @property
     def labels(self) -> Record:
@@ -194,13 +198,20 @@ def _mixed(stored: Iterable[Stored]) -> list[str]:
 
 
 def _arm_result(study: Study, arm: Arm, stored: Mapping[str, Stored]) -> ArmResult:
-    cells = []
+    controls = {
+        (control.control, cell.instance): cell
+        for control in study.controls_of(arm)
+        for cell in _cells(study, control, stored)
+    }
+    return ArmResult(arm, tuple(_cells(study, arm, stored)), controls)
+
+
+def _cells(study: Study, arm: Arm, stored: Mapping[str, Stored]) -> Iterator[Cell]:
     for instance in study.instances_of(arm.landscape):
         runs = [arm.run(instance, r) for r in range(1, study.repetitions + 1)]
         there = [(run, stored[run.identity]) for run in runs if run.identity in stored]
         if there:
-            cells.append(_cell(arm, instance, there))
-    return ArmResult(arm, tuple(cells))
+            yield _cell(arm, instance, there)
 
 
 def _cell(arm: Arm, instance: int, there: list[tuple[Run, Stored]]) -> Cell:

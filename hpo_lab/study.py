@@ -23,6 +23,7 @@ import numpy as np
 
 from hpo_lab import discovery
 from hpo_lab.assumption import Assumption, View, assume
+from hpo_lab.controls import CONTROLS, controlled
 from hpo_lab.errors import InputError, nearest
 from hpo_lab.landscape import Landscape, Problem, identity
 from hpo_lab.optimizer import Strategy
@@ -31,7 +32,7 @@ from hpo_lab.space import Family, Record, Space
 
 SCHEMA = 1
 Weight = Literal["family", "parameters"]
-RESERVED = ("controls", "noise")
+RESERVED = ("noise",)
 LARGEST_FILE = 200_000  # bytes of a study file that are read at all
 DEEPEST_KEY = 50  # parts of a dotted key: reading one takes time and memory of the square
 MOST_EVALUATIONS = 10_000_000  # in one run
@@ -100,6 +101,12 @@ def _problem(
     return Problem(made, assume(reweighted(made.universe, weight), chain))
 
 
+@lru_cache(maxsize=256)
+def _control(problem: Problem, control: str, instance: int, repetition: int) -> Problem:
+    landscape = controlled(problem.landscape, control, instance, repetition)
+    return Problem(landscape, problem.view)
+
+
 def takes(part: Part, argument: str) -> bool:
     """Return whether a plug-in has an argument of that name."""
     return argument in discovery.arguments(discovery.find(part.kind, part.use))
@@ -112,7 +119,10 @@ def seeded(landscape: Part) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """One strategy in one declared space of one landscape, with one budget."""
+    """One strategy in one declared space of one landscape, with one budget.
+
+    With a ``control`` the landscape is replaced by what that control puts in its place.
+    """
 
     landscape: Part
     space: SpaceSpec
@@ -121,12 +131,14 @@ class Arm:
     spent: int  # the budget of the runs that it is read from; larger for a prefix
     weight: Weight
     entropy: int
+    control: str = ""
 
-    def problem(self, instance: int) -> Problem:
-        """Return the problem of one instance of the landscape."""
+    def problem(self, instance: int, repetition: int = 1) -> Problem:
+        """Return the problem of one instance of the landscape; a control's has its repetition."""
         seed = instance if seeded(self.landscape) else None
         assumptions = self.space.assumptions
-        return _problem(self.landscape, seed, assumptions, self.weight, discovery.loaded())
+        made = _problem(self.landscape, seed, assumptions, self.weight, discovery.loaded())
+        return _control(made, self.control, instance, repetition) if self.control else made
 
     def run(self, instance: int, repetition: int) -> Run:
         """Return one run of the arm."""
@@ -184,10 +196,16 @@ class Run:
         return np.random.default_rng(np.random.SeedSequence(int(self.identity, 16)))
 
     @property
+    def problem(self) -> Problem:
+        """The problem that the run searches."""
+        return self.arm.problem(self.instance, self.repetition)
+
+    @property
     def title(self) -> str:
         """The run in words."""
         arm = self.arm
         parts = [arm.landscape.label, arm.space.label, arm.strategy.label, f"budget {arm.spent}"]
+        parts += [f"control {arm.control}"] if arm.control else []
         return ", ".join([*parts, f"instance {self.instance}", f"repetition {self.repetition}"])
 
 
@@ -231,6 +249,7 @@ class Study:
     systems: tuple[str, ...]
     hypotheses: tuple[Hypothesis, ...] = ()
     resolution: Resolution = field(default_factory=Resolution)
+    controls: tuple[str, ...] = ()
 
     @staticmethod
     def read(path: str | Path) -> Study:
@@ -238,7 +257,12 @@ class Study:
         path = Path(path)
         if path.is_dir():
             path = path / "study.toml"
-        for kept in (_made, _problem, _arm_digest):  # files that they read may have changed since
+        for kept in (
+            _made,
+            _problem,
+            _control,
+            _arm_digest,
+        ):  # files that they read may have changed since
             kept.cache_clear()
         try:
             return _study(path, _contents(path))
@@ -279,8 +303,13 @@ class Study:
 
     @cached_property
     def runs(self) -> dict[str, Run]:
-        """Every run of the study, each once, by its identity."""
-        return {run.identity: run for arm in self.arms for run in self.runs_of(arm)}
+        """Every run of the study and of its controls, each once, by its identity."""
+        arms = (one for arm in self.arms for one in (arm, *self.controls_of(arm)))
+        return {run.identity: run for arm in arms for run in self.runs_of(arm)}
+
+    def controls_of(self, arm: Arm) -> tuple[Arm, ...]:
+        """Return the arms that are an arm's controls; their runs never count as its own."""
+        return tuple(replace(arm, control=control) for control in self.controls)
 
     def problem(self, landscape: Part, space: SpaceSpec | None, instance: int) -> Problem:
         """Return a landscape seen through a declared space (None: the universe)."""
@@ -386,6 +415,7 @@ def _study(path: Path, table: Record) -> Study:
         weight=_one_of("reference.weight", reference.get("weight", "family"), _WEIGHTS),
         systems=_systems(regions.get("systems", list(USUAL))),
         resolution=_resolution(regions),
+        controls=_controls(table),
     )
     return replace(_checked(study), hypotheses=_hypotheses(table, study))
 
@@ -401,6 +431,7 @@ _TOP = (
     "runs",
     "reference",
     "regions",
+    "controls",
     "hypotheses",
 )
 _RUNS = ("budget", "instances", "repetitions", "entropy")
@@ -416,9 +447,9 @@ def _checked(study: Study) -> Study:
         for space, landscape in itertools.product(study.spaces, study.landscapes)
         if landscape.label in space.landscapes
     )
-    if each * places > MOST_RUNS:
+    if (total := each * places * (1 + len(study.controls))) > MOST_RUNS:
         raise InputError(
-            f"runs: that would be {each * places:,} runs, more than {MOST_RUNS:,}; "
+            f"runs: that would be {total:,} runs, more than {MOST_RUNS:,}; "
             "make several studies of it"
         )
     for landscape in study.landscapes:
@@ -516,6 +547,17 @@ def _systems(value: Any) -> tuple[str, ...]:
     if not value:
         raise InputError("regions.systems: the list is empty; leave the key out to use all")
     return tuple(dict.fromkeys(_one_of("regions.systems", one, list(SYSTEMS)) for one in value))
+
+
+def _controls(table: Record) -> tuple[str, ...]:
+    if "controls" not in table:
+        return ()
+    used = _table("controls", table["controls"], ("use",)).get("use", [])
+    if not isinstance(used, list):
+        raise InputError(f"controls.use: expected a list, got {_kind(used)}")
+    if not used:
+        raise InputError(f"controls.use: name at least one of {', '.join(CONTROLS)}")
+    return tuple(dict.fromkeys(_one_of("controls.use", one, list(CONTROLS)) for one in used))
 
 
 def _resolution(regions: Record) -> Resolution:

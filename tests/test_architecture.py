@@ -29,13 +29,17 @@ MAY_IMPORT: dict[str, set[str]] = {
     "optimizer": {"space"},
     "optimizers": {"space", "optimizer", "optimizers"},  # blind: nothing else, ever
     "discovery": set(),
-    "study": {"space", "region", "assumption", "landscape", "optimizer", "discovery"},
+    "study": {"space", "region", "assumption", "landscape", "optimizer", "discovery", "controls"},
+    "controls": {"space", "region", "landscape", "discovery"},
     "store": {"space"},
     "harness": {"space", "landscape", "optimizer", "discovery", "study", "store"},
     "measure": {
         *("space", "region", "assumption", "landscape", "basins", "discovery", "study", "store")
     },
-    "measures": {"space", "region", "assumption", "landscape", "study", "measure", "measures"},
+    "measures": {
+        *("space", "region", "assumption", "landscape", "study", "controls"),
+        *("measure", "measures"),
+    },
     "figure": set(),
     "figures": {"figure", "figures"},
     "show": {
