@@ -265,7 +265,7 @@ class Study:
         ):  # files that they read may have changed since
             kept.cache_clear()
         try:
-            return _study(path, _contents(path))
+            return _study(path, contents(path))
         except FileNotFoundError:
             raise InputError(f"{path}: there is no such study file") from None
         except OSError as error:
@@ -332,7 +332,7 @@ _TEXT = re.compile(
 )
 
 
-def _contents(path: Path) -> Record:
+def contents(path: Path) -> Record:
     """The tables of a study file; InputError where it is not TOML, or takes too long to read."""
     if path.exists() and not path.is_file():
         raise InputError("this is not a file")
