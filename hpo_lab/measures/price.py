@@ -182,10 +182,10 @@ def _random_regret(problem: Problem | None, budgets: list[int]) -> list[float] |
     return [float(v) for v in curve.expected(budgets) - problem.optimum_universe.value]
 
 
-def in_words(wins: Wins | None) -> str:
+def in_words(wins: Sequence[tuple[int, int | None]] | None) -> str:
     """Return winning budgets as text.
 
-    >>> in_words([(1, 5), (12, None)])
-    '1–5, 12–∞'
+    >>> in_words([(1, 5), (7, 7), (12, None)])
+    '1–5, 7, 12–∞'
     """
-    return ", ".join(f"{a}–{'∞' if b is None else b}" for a, b in wins or [])
+    return ", ".join(str(a) if a == b else f"{a}–{'∞' if b is None else b}" for a, b in wins or [])

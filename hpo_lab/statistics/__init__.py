@@ -6,6 +6,7 @@ Everything is minimised. Arrays come in and arrays go out; nothing here knows wh
 * ``visits``: which regions did a strategy leave unseen, against uniform search
 * ``random_search``: exact expectations on a finite table, winning budgets, price against chance
 * ``attribution``: games on subsets, as of the price of several assumptions
+* ``crossings``: the budgets at which a curve is above zero, and how sure the last of them is
 * ``runtimes``: evaluations until a target is reached
 * ``attainment``: which share of the runs had a value that good by then
 * ``comparisons``: two strategies or spaces, paired: effects, tests, posteriors
@@ -48,7 +49,29 @@ from hpo_lab.statistics.comparisons import (
     independent_differences,
     paired_differences,
     probability_of_improvement,
+    share_interval,
     signed_rank_p_value,
+)
+from hpo_lab.statistics.coverage import (
+    density_ratios,
+    distinct,
+    edge_shares,
+    entropy,
+    excess_emptiness,
+    log_budgets,
+    occupied,
+    occupied_moments,
+    region_visits,
+    simulated_occupied,
+)
+from hpo_lab.statistics.crossings import changes, last_positive_interval, positive_budgets
+from hpo_lab.statistics.dispersion import (
+    centred_discrepancy,
+    covering_radius,
+    discrepancy_curve,
+    largest_empty_box,
+    random_discrepancy,
+    random_dispersion,
 )
 from hpo_lab.statistics.intervals import (
     MINIMUM_REPETITIONS,
@@ -133,8 +156,17 @@ __all__ = [
     "bootstrap_means",
     "bootstrap_median",
     "break_even",
+    "centred_discrepancy",
+    "changes",
     "compare",
+    "covering_radius",
+    "density_ratios",
+    "discrepancy_curve",
+    "distinct",
     "dual",
+    "edge_shares",
+    "entropy",
+    "excess_emptiness",
     "expected_occupied",
     "expected_running_time",
     "expected_running_times",
@@ -148,8 +180,11 @@ __all__ = [
     "independent_differences",
     "interquartile_mean",
     "is_testable",
+    "largest_empty_box",
     "last_out",
+    "last_positive_interval",
     "least_visits",
+    "log_budgets",
     "log_targets",
     "mean_rank_difference",
     "members",
@@ -157,22 +192,30 @@ __all__ = [
     "moebius",
     "monotone_bounds",
     "nemenyi_difference",
+    "occupied",
+    "occupied_moments",
     "optimality_gap",
     "paired_differences",
     "performance_profile",
+    "positive_budgets",
     "power_law_regret",
     "power_law_wins",
     "price_against_chance",
     "price_over_seeds",
     "probability_of_improvement",
+    "random_discrepancy",
+    "random_dispersion",
     "random_search_curve",
     "randomised_p_value",
     "ranks",
+    "region_visits",
     "resampled_runs",
     "runtime_ecdf",
     "shapley",
     "shapley_bounds",
+    "share_interval",
     "signed_rank_p_value",
+    "simulated_occupied",
     "subset_minima",
     "verdicts",
     "visit_chance",

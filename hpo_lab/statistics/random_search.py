@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -224,7 +224,7 @@ def _first(coefficients: Floats, log_bases: Floats, before: int, after: int) -> 
     return _crossing(lambda n: state(n) == target, before, after)
 
 
-def break_even(wins: list[tuple[int, int | None]] | None) -> tuple[int | None, str]:
+def break_even(wins: Sequence[tuple[int, int | None]] | None) -> tuple[int | None, str]:
     """The last budget at which the declared space wins, and its status.
 
     `wins` as from `winning_budgets`, or None where they are unknown. The status is 'never',
