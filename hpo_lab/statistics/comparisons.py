@@ -18,7 +18,7 @@ from hpo_lab.statistics.intervals import bootstrap_mean, bootstrap_median
 Direction = Literal["less", "greater", "two-sided"]
 NO_INTERVAL = (float("nan"), float("nan"))
 LARGEST_EXACT = 200  # pairs whose signed ranks are enumerated; the normal limit is good long before
-CLUSTERS = 5  # instances below which intervals over them are not given
+CLUSTERS = 5  # independent values below which there is no interval over them, nor a posterior
 
 
 def paired_differences(first: npt.ArrayLike, second: npt.ArrayLike) -> Floats:
@@ -116,21 +116,50 @@ probability_of_improvement = a12
 
 
 def a12_interval(
-    first: npt.ArrayLike, second: npt.ArrayLike, *, level: float = 0.95, seed: int = 0
+    first: npt.ArrayLike, second: npt.ArrayLike, *, level: float = 0.95
 ) -> tuple[float, float] | None:
     """Return the confidence interval of `a12` for paired runs, clustered on instances.
 
-    The studentised cluster bootstrap (`bootstrap_mean`) of the pairs' `improvement_placements`,
-    cut to 0 .. 1; so it keeps pairs together. None where nothing varies between the clusters: so
-    it is too where every run of one beats every run of the other. Raises as `paired_differences`.
+    `share_interval` of the pairs' `improvement_placements`, so pairs are kept together. None where
+    nothing varies between the clusters: so it is too where every run of one beats every run of
+    the other. Raises ValueError as `paired_differences` does.
 
     >>> rng = np.random.default_rng(0)
     >>> low, high = a12_interval(rng.normal(size=30), rng.normal(1, size=30))
     >>> 0.5 < low < high < 1
     True
     """
-    found = bootstrap_mean(improvement_placements(first, second), level=level, seed=seed)
-    return None if found is None else (max(found[0], 0.0), min(found[1], 1.0))
+    return share_interval(improvement_placements(first, second), level=level)
+
+
+def share_interval(values: npt.ArrayLike, *, level: float = 0.95) -> tuple[float, float] | None:
+    """Return the confidence interval of a probability, the mean of (instances, repetitions).
+
+    With A the mean and s its standard error, from the repetitions of one instance or from the
+    means of several, the interval is A -+ t s on the scale of the logit, t Student's quantile:
+    it stays inside 0 .. 1, where the studentised bootstrap of a few wins in thirty runs reaches
+    the ends. None where nothing varies, or where A is 0 or 1. Raises ValueError for a wrong shape.
+    Coverage of A12 at a nominal 95 %, normal values 0 to 1.5 standard deviations apart, pairs
+    correlated or not, 1,500 samples each: .975 to .989 at 10 pairs, .953 to .974 at 30, .946 to
+    .960 at 100.
+
+    Source: Pepe 2003, *The Statistical Evaluation of Medical Tests*, section 5.2.4, with the
+    variance of DeLong et al. 1988.
+
+    >>> low, high = share_interval([[1.0] * 3 + [0.0] * 27])
+    >>> round(low, 3), round(high, 3)
+    (0.03, 0.283)
+    """
+    from scipy.special import expit, logit, stdtrit
+
+    runs = _values(values)
+    clusters = runs[0] if len(runs) == 1 else runs.mean(axis=1)
+    share, n = float(clusters.mean()), len(clusters)
+    if n < 2 or np.ptp(clusters) < 1e-12 or not 1e-12 < share < 1 - 1e-12:
+        return None
+    error = float(clusters.std(ddof=1)) / np.sqrt(n) / (share * (1 - share))
+    reach = float(stdtrit(n - 1, (1 + level) / 2)) * error
+    return float(expit(logit(share) - reach)), float(expit(logit(share) + reach))
 
 
 def signed_rank_p_value(
@@ -202,7 +231,7 @@ def bayesian_signed_rank(
     rope: float,
     *,
     prior: float = 0.5,
-    draws: int = 20_000,
+    draws: int = 10_000,
     seed: int = 0,
 ) -> Posterior:
     """Return the Bayesian signed-rank test with a region of practical equivalence of +- rope.
@@ -211,7 +240,7 @@ def bayesian_signed_rank(
     observation of 0 with weight ``prior``. Each of the ``draws`` weighs them by a Dirichlet
     (prior, 1, .., 1) vector w and asks which of the three has the most weight w_i w_j: pairs
     whose mean (d_i + d_j) / 2 lies below -rope, within, or above; on an edge half counts. The
-    share of draws that each wins is its probability, with a standard error of at most 0.004.
+    share of draws that each wins is its probability, with a standard error of at most 0.005.
     Raises ValueError for a negative rope, a wrong shape or nan.
 
     Source: Benavoli et al. 2014 (ICML), eq. 9; the region: Benavoli et al. 2017 (JMLR 18),
@@ -272,8 +301,10 @@ def compare(
 
     Where the repetitions do not vary (``varies=False``: deterministic strategies) one of them is
     looked at, so that one instance is n = 1 without interval, p-value or posterior. Intervals
-    (95 %, cluster bootstrap: instances, then repetitions) need 30 repetitions of one instance, or
-    30 runs of at least 5 instances. Raises ValueError as the functions that it calls do.
+    (95 %: `bootstrap_mean`, `bootstrap_median`, and `share_interval` for the two shares; all
+    clustered on instances) need 30 repetitions of one instance, or 30 runs of at least 5
+    instances, see `has_intervals`; a posterior needs 5 independent pairs. Raises ValueError as
+    the functions that it calls do.
 
     >>> rng = np.random.default_rng(0)
     >>> found = compare(rng.normal(size=30), rng.normal(2, size=30), rope=0.1)
@@ -285,7 +316,7 @@ def compare(
         a, b = a[:, :1], b[:, :1]
     d = paired_differences(a, b)
     independent = independent_differences(d)
-    tested = len(independent) > 1
+    tested, believable = len(independent) > 1, len(independent) >= CLUSTERS
     unknown = Posterior(*(float("nan"),) * 3)
     finite = bool(np.isfinite(d).all())
     better = np.asarray((d < 0) + 0.5 * (d == 0), dtype=np.float64)
@@ -298,11 +329,11 @@ def compare(
         median=float(np.quantile(d, 0.5, method="averaged_inverted_cdf")),
         median_interval=(shown and bootstrap_median(d)) or NO_INTERVAL,
         improvement=float(better.mean()),
-        improvement_interval=(shown and _cut(bootstrap_mean(better))) or NO_INTERVAL,
+        improvement_interval=(shown and share_interval(better)) or NO_INTERVAL,
         a12=a12(a, b),
         a12_interval=(shown and a12_interval(a, b)) or NO_INTERVAL,
         p=signed_rank_p_value(independent, direction) if tested else float("nan"),
-        posterior=bayesian_signed_rank(independent, rope) if tested else unknown,
+        posterior=bayesian_signed_rank(independent, rope) if believable else unknown,
     )
 
 
@@ -313,7 +344,3 @@ def has_intervals(instances: int, repetitions: int) -> bool:
     (True, False, True, False)
     """
     return instances * repetitions >= 30 and (instances == 1 or instances >= CLUSTERS)
-
-
-def _cut(interval: tuple[float, float] | None) -> tuple[float, float] | None:
-    return None if interval is None else (max(interval[0], 0.0), min(interval[1], 1.0))
