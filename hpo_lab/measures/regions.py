@@ -67,7 +67,7 @@ class Regions(Measure):
         import pandas as pd
 
         blocks = [
-            _table(arm, cell, system)
+            table_of(arm, cell, system)
             for arm in results.arms
             for cell in arm.cells
             for system in systems_of(results.study, cell.problem)
@@ -75,7 +75,8 @@ class Regions(Measure):
         return pd.concat(blocks, ignore_index=True) if blocks else pd.DataFrame()
 
 
-def _table(arm: ArmResult, cell: Cell, system: System) -> pd.DataFrame:
+def table_of(arm: ArmResult, cell: Cell, system: System) -> pd.DataFrame:
+    """Return the measure's rows of one arm, instance and region system, one a region."""
     import pandas as pd
 
     view = cell.problem.view
