@@ -106,6 +106,14 @@ class Landscape(Protocol):
         """Return all local minima with their basins, None where they are not known."""
         return None
 
+    def replicates(self) -> Floats | None:
+        """Return what was measured of every point of a finite universe, None where truth is known.
+
+        (N, r) in the order of its enumeration, a column a training seed and nan after a point's
+        last; truth is the mean of each row, and conditional on these measurements.
+        """
+        return None
+
     def same(self, points: Points) -> Ints | None:
         """Return numbers (n,), equal for points that are the same thing; None if all differ."""
         return None

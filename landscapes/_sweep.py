@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from hpo_lab.errors import InputError, nearest
 from hpo_lab.space import ENUMERABLE, Axis, Bools, Choice, Family, Floats, Integer, Ints, Space
 from landscapes._columns import Column
-from landscapes._tabulated import Replicates, row_means
+from landscapes._tabulated import Replicates
 
 MOST_CELLS = 10 * ENUMERABLE  # points × replicates that are held in memory
 Order = tuple[tuple[str, tuple[str | int | float | bool, ...]], ...]
@@ -181,7 +181,7 @@ def replicates(places: Ints, size: int, truth: Floats, told: Floats) -> Replicat
     if np.isnan(truth).all():
         raise InputError("no row has a value; there is nothing to search")
     dense = _dense(places, size, truth)
-    return Replicates(row_means(dense), dense if told is truth else _dense(places, size, told))
+    return Replicates(dense, dense if told is truth else _dense(places, size, told))
 
 
 def _dense(places: Ints, size: int, values: Floats) -> NDArray[np.float64]:

@@ -22,17 +22,22 @@ from hpo_lab.space import Floats, Ints, Points
 class Replicates:
     """What is known of every point of a finite universe, in the order of its enumeration.
 
-    ``truth`` (N,), nan where a point has no value; ``told`` (N, r) what a strategy may be told,
-    each row its replicates and then nan.
+    ``measured`` (N, r) are the replicates whose mean is the truth, ``told`` (N, r') those that a
+    strategy may be told; each row its replicates and then nan.
     """
 
-    truth: Floats
+    measured: Floats
     told: Floats
 
     @staticmethod
     def of(told: Floats) -> Replicates:
         """Return the table whose truth is the mean of what is told."""
-        return Replicates(row_means(told), told)
+        return Replicates(told, told)
+
+    @cached_property
+    def truth(self) -> Floats:
+        """The mean over replicates (N,), nan where a point has no value."""
+        return row_means(self.measured)
 
     @cached_property
     def count(self) -> Ints:
@@ -91,6 +96,10 @@ class Tabulated(Landscape, Protocol):
     def stochastic(self) -> bool:
         """Whether a strategy is told one of several replicates that differ."""
         return self.noise and self.table.varied
+
+    def replicates(self) -> Floats:
+        """Return the replicates (N, r) whose mean is the truth."""
+        return self.table.measured
 
     def lowest(self, region: Region) -> Optimum | Bounds:
         """Return the exact optimum inside a region, by enumeration."""

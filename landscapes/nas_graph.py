@@ -109,6 +109,10 @@ class NasGraph(Landscape):
         """Return the error (n,) on the column ``observe``: the table has no replicates."""
         return _errors(self.dataset, self.observed_column)[self._rows(points)]
 
+    def replicates(self) -> Floats:
+        """Return the one measured value (N, 1) of every point."""
+        return _errors(self.dataset, self.truth)[:, None]
+
     def same(self, points: Points) -> Ints:
         """Return the number (n,) of each architecture, equal for isomorphic ones."""
         return _architectures(self.dataset)[self._rows(points)]

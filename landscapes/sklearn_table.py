@@ -22,7 +22,7 @@ import numpy as np
 from hpo_lab.errors import InputError, nearest
 from hpo_lab.space import Floats, Record, Space
 from landscapes import _learners
-from landscapes._tabulated import Replicates, Tabulated, row_means
+from landscapes._tabulated import Replicates, Tabulated
 
 TABLE = Path(__file__).parent / "data" / "sklearn_table.parquet"
 COLUMNS = ("valid", "test")
@@ -95,7 +95,7 @@ def provenance() -> Record:
 
 @lru_cache(maxsize=16)
 def _table(dataset: str, observe: str, truth: str) -> Replicates:
-    return Replicates(row_means(_errors(dataset, truth)), _errors(dataset, observe))
+    return Replicates(_errors(dataset, truth), _errors(dataset, observe))
 
 
 @lru_cache(maxsize=6)
