@@ -37,7 +37,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("space", "region", "assumption", "landscape", "basins", "discovery", "study", "store")
     },
     "measures": {
-        *("space", "region", "assumption", "landscape", "study", "controls"),
+        *("space", "region", "assumption", "landscape", "basins", "study", "controls"),
         *("measure", "measures"),
     },
     "figure": set(),
