@@ -12,21 +12,24 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hpo_lab.statistics import (
+    NEVER,
     centred_discrepancy,
     covering_radius,
     density_ratios,
     discrepancy_curve,
-    distinct,
     edge_shares,
     entropy,
     excess_emptiness,
     expected_occupied,
+    first_visits,
     largest_empty_box,
     log_budgets,
+    numbered,
     occupied,
     occupied_moments,
     random_discrepancy,
     random_dispersion,
+    random_entropy,
     region_visits,
     simulated_occupied,
 )
@@ -110,7 +113,13 @@ def invariant(case: tuple[int, list[tuple[int, int, int]]], seed: int) -> None:
     halves = region_visits(label, run + runs * late, 2 * runs, 6)
     assert (halves[:runs] + halves[runs:]).tolist() == visits.tolist()
     assert ((halves[:runs] + halves[runs:]) > 0).sum(axis=1).tolist() == plain[:, 0].tolist()
-    assert distinct(label, run, runs).tolist() == [len(set(label[run == k])) for k in range(runs)]
+    first = first_visits(label, run, when, runs, 6)
+    for k, region in itertools.product(range(runs), range(6)):
+        came = when[(run == k) & (label == region)]
+        assert first[k, region] == (came.min() if len(came) else NEVER)
+    assert first_visits(renamed[order], run[order], when[order], runs, 6)[:, rename].tolist() == (
+        first.tolist()
+    )
 
 
 @settings(max_examples=300, deadline=None)
@@ -139,11 +148,11 @@ def test_simulated_random_search_agrees_with_the_moments() -> None:
     mass = np.array([0.4, 0.3, 0.2, 0.1])
     rng = np.random.default_rng(2)
     labels = rng.choice(4, p=mass, size=(4000, 5))
-    mean, low, high = simulated_occupied(labels, runs=10)
+    mean, low, high = simulated_occupied(labels, 10, [5])[:, 0].tolist()
     exact, sd = occupied_moments(mass, 5)
     assert abs(mean - float(exact)) < 4 * float(sd) / math.sqrt(4000)
     assert high - low == pytest.approx(2 * 1.96 * float(sd) / math.sqrt(10), rel=0.1)
-    _, narrow, wide = simulated_occupied(labels, runs=1000)
+    _, narrow, wide = simulated_occupied(labels, 1000, [5])[:, 0].tolist()
     assert wide - narrow == pytest.approx(2 * 1.96 * float(sd) / math.sqrt(1000), rel=0.1)
 
 
@@ -152,7 +161,7 @@ def test_random_search_is_outside_the_interval_as_often_as_it_says() -> None:
     rng = np.random.default_rng(3)
     cells, runs = 16, 10
     null = rng.integers(0, cells, (2000, 20))
-    _, low, high = simulated_occupied(null, runs)
+    _, low, high = simulated_occupied(null, runs, [20])
     studies = rng.integers(0, cells, (2000 * runs, 20))
     filled = np.array([len(set(row)) for row in studies.tolist()]).reshape(2000, runs)
     outside = ((filled.mean(axis=1) < low) | (filled.mean(axis=1) > high)).mean()
@@ -170,6 +179,29 @@ def test_budgets_begin_at_one_and_end_at_the_budget() -> None:
         assert chosen[0] == 1
         assert chosen[-1] == budget
         assert (np.diff(chosen) > 0).all()
+
+
+def test_expected_entropy_against_enumeration_and_simulation() -> None:
+    mass = [0.5, 0.3, 0.2]
+    exact = 0.0
+    for sequence in itertools.product(range(3), repeat=6):
+        chance = math.prod(mass[region] for region in sequence)
+        exact += chance * float(entropy(np.bincount(sequence, minlength=3)))
+    assert random_entropy(mass, 6) == pytest.approx(exact, abs=1e-12)
+    assert random_entropy([0.05, 0.03, 0.02], 6) == pytest.approx(exact, abs=1e-12)
+    drawn = np.random.default_rng(0).multinomial(1500, mass, 4000)
+    bits = entropy(drawn)
+    assert abs(bits.mean() - random_entropy(mass, 1500)) < 4 * bits.std() / math.sqrt(4000)
+    assert math.isnan(random_entropy(mass, 0))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(*[st.sampled_from([0.0, -0.0, 1.0, math.nan])] * 2), max_size=30))
+def test_equal_rows_have_equal_numbers(rows: list[tuple[float, float]]) -> None:
+    number = numbered(np.array(rows).reshape(-1, 2))
+    for (i, a), (j, b) in itertools.combinations(enumerate(rows), 2):
+        same = all(x == y or (x != x and y != y) for x, y in zip(a, b, strict=True))
+        assert (number[i] == number[j]) == same
 
 
 # --- densities ---------------------------------------------------------------------------------
@@ -316,7 +348,7 @@ def test_covering_radius_of_a_grid_is_known() -> None:
         (lambda: occupied([0, 1], [0], [0], 1, [1]), "one entry a trial"),
         (lambda: region_visits([3], [0], 1, 3), "a label must be a region"),
         (lambda: density_ratios([[1]], [0.5, 0.5], [1]), "visits must be"),
-        (lambda: simulated_occupied([0, 1], 1), "simulations, budget"),
+        (lambda: simulated_occupied([0, 1], 1, [1]), "simulations, budget"),
         (lambda: log_budgets(0), "begin at 1"),
     ],
 )

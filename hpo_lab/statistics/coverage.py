@@ -20,6 +20,9 @@ from hpo_lab.statistics.intervals import bootstrap_means
 from hpo_lab.statistics.visits import visit_chance
 
 POINTS_PER_DECADE = 4
+DENSE = 4_000_000  # entries of a table of runs and regions that is cheaper than sorting trials
+FEW = 200  # runs whose mean is drawn; the spread of a mean of more follows
+NEVER = np.iinfo(np.int64).max  # the evaluation of a visit that there never was
 
 
 def log_budgets(budget: int, per_decade: int = POINTS_PER_DECADE) -> Ints:
@@ -45,7 +48,7 @@ def occupied(
 ) -> Ints:
     """Return how many different regions (runs, budgets) each run had visited by each budget.
 
-    ``labels`` (n,) are regions, -1 for none. One sort of the trials. Raises ValueError for arrays
+    ``labels`` (n,) are regions, -1 for none. One pass over the trials. Raises ValueError for arrays
     of different lengths or a run outside 0 .. runs - 1.
 
     >>> occupied([0, 0, 2, 1], [0, 0, 0, 1], [0, 1, 2, 0], 2, [1, 2, 3]).tolist()
@@ -79,12 +82,13 @@ def _first_visits(label: Ints, owner: Ints, when: Ints) -> tuple[Ints, Ints]:
     """Run and evaluation of the first visit of each region by each run."""
     if not len(label):
         return owner, when
-    regions, span = int(label.max()) + 1, int(when.max()) + 1
-    if (int(owner.max()) + 1) * regions * span < 2**62:  # one number a trial sorts much faster
-        key = np.sort((owner * regions + label) * span + when)
-        pair = key // span
-        first = key[np.append(True, pair[1:] != pair[:-1])]
-        return first // (span * regions), first % span
+    regions = int(label.max()) + 1
+    pairs = (int(owner.max()) + 1) * regions
+    if pairs <= max(DENSE, len(label)):
+        first = np.full(pairs, NEVER)
+        np.minimum.at(first, owner * regions + label, when)
+        seen = np.flatnonzero(first < NEVER)
+        return seen // regions, first[seen]
     order = np.lexsort((when, label, owner))
     changes = (np.diff(label[order]) != 0) | (np.diff(owner[order]) != 0)
     head = order[np.append(True, changes)]
@@ -134,30 +138,51 @@ def _alike(mass: Floats) -> tuple[Floats, Floats]:
 
 
 def simulated_occupied(
-    labels: npt.ArrayLike, runs: int, *, samples: int = 1_000, seed: int = 0
-) -> tuple[float, float, float]:
+    labels: npt.ArrayLike,
+    runs: int,
+    budgets: npt.ArrayLike,
+    *,
+    samples: int = 1_000,
+    seed: int = 0,
+) -> Floats:
     """Mean and 95 % interval of the mean occupancy of so many runs of a simulated random search.
 
     ``labels`` (simulations, budget) are regions that uniform points lie in, -1 for none, one row a
-    search. The mean of ``runs`` searches is drawn ``samples`` times from the simulations, so the
-    interval says where such a mean lies by chance. Raises ValueError for a wrong shape.
+    search; ``budgets`` (k,). Returns (3, k): the mean, low and high. The mean of ``runs`` searches
+    is drawn ``samples`` times from the simulations, so the interval says where such a mean lies by
+    chance. Raises ValueError for a wrong shape.
 
-    >>> simulated_occupied([[0, 1], [0, 1], [2, 0]], runs=5)
-    (2.0, 2.0, 2.0)
+    >>> simulated_occupied([[0, 1], [0, 1], [2, 0]], runs=5, budgets=[1, 2]).tolist()
+    [[1.0, 2.0], [1.0, 2.0], [1.0, 2.0]]
     """
     drawn = np.asarray(labels, dtype=np.int64)
     if drawn.ndim != 2 or not drawn.size or runs < 1:
         raise ValueError("labels must be (simulations, budget), none of them 0, of at least 1 run")
-    count, budget = drawn.shape
-    owner = np.repeat(np.arange(count), budget)
-    when = np.tile(np.arange(budget), count)
-    filled = occupied(drawn.ravel(), owner, when, count, [budget])[:, 0].astype(np.float64)
-    chosen = np.random.default_rng(seed).integers(0, count, (samples, min(runs, 200)))
-    means = filled[chosen].mean(axis=1)
-    if runs > 200:  # the spread of a mean of many is known
-        means = filled.mean() + (means - means.mean()) * np.sqrt(200 / runs)
-    low, high = np.quantile(means, [0.025, 0.975])
-    return float(filled.mean()), float(low), float(high)
+    count, length = drawn.shape
+    owner = np.repeat(np.arange(count), length)
+    when = np.tile(np.arange(length), count)
+    filled = occupied(drawn.ravel(), owner, when, count, budgets).astype(np.float64)
+    return mean_by_chance(filled, runs, samples=samples, seed=seed)
+
+
+def mean_by_chance(
+    values: npt.ArrayLike, runs: int, *, samples: int = 1_000, seed: int = 0
+) -> Floats:
+    """Mean and 95 % interval (3, k) of means of ``runs`` draws from simulated values (n, k).
+
+    >>> mean_by_chance([[1.0], [1.0]], runs=3).tolist()
+    [[1.0], [1.0], [1.0]]
+    """
+    drawn = np.asarray(values, dtype=np.float64)
+    few = min(runs, FEW)
+    chosen = np.random.default_rng(seed).integers(0, len(drawn), (samples, few))
+    times = np.zeros((samples, len(drawn)))
+    np.add.at(times, (np.arange(samples)[:, None], chosen), 1.0 / few)
+    means = times @ drawn
+    centre = drawn.mean(axis=0)
+    means = centre + (means - centre) * np.sqrt(few / runs)  # beyond, the spread is known
+    low, high = np.quantile(means, [0.025, 0.975], axis=0)
+    return np.stack([centre, low, high])
 
 
 def excess_emptiness(visited: npt.ArrayLike, expected: npt.ArrayLike) -> Floats:
@@ -174,6 +199,33 @@ def excess_emptiness(visited: npt.ArrayLike, expected: npt.ArrayLike) -> Floats:
         return np.where(chance > 0, (chance - filled) / chance, np.nan)
 
 
+def first_visits(
+    labels: npt.ArrayLike, run: npt.ArrayLike, evaluation: npt.ArrayLike, runs: int, regions: int
+) -> Ints:
+    """Return the evaluation (runs, regions), from 0, of each run's first visit; NEVER for none.
+
+    ``labels`` is (n,), or (n, parts) where regions overlap; -1 is none.
+
+    >>> first = first_visits([0, 2, 0], [0, 0, 0], [3, 1, 2], runs=1, regions=3)
+    >>> np.where(first < NEVER, first, -1).tolist()
+    [[2, -1, 1]]
+    """
+    label, owner = np.asarray(labels, dtype=np.int64), np.asarray(run, dtype=np.int64)
+    when = np.asarray(evaluation, dtype=np.int64)
+    first = np.full(runs * regions, NEVER)
+    for part in _parts(label, regions):
+        known = part >= 0
+        np.minimum.at(first, owner[known] * regions + part[known], when[known])
+    return first.reshape(runs, regions)
+
+
+def _parts(label: Ints, regions: int) -> Ints:
+    """Labels (parts, n) of regions that may overlap."""
+    if label.size and not (label.min() >= -1 and label.max() < regions):
+        raise ValueError("a label must be a region, or -1")
+    return label[None] if label.ndim == 1 else label.T
+
+
 def region_visits(labels: npt.ArrayLike, run: npt.ArrayLike, runs: int, regions: int) -> Ints:
     """Return how often each run came to each region, (runs, regions).
 
@@ -184,11 +236,8 @@ def region_visits(labels: npt.ArrayLike, run: npt.ArrayLike, runs: int, regions:
     [[1, 2], [0, 0]]
     """
     label, owner = np.asarray(labels, dtype=np.int64), np.asarray(run, dtype=np.int64)
-    label = label[:, None] if label.ndim == 1 else label
-    if label.size and not (label.min() >= -1 and label.max() < regions):
-        raise ValueError("a label must be a region, or -1")
     counts = np.zeros(runs * regions, dtype=np.int64)
-    for part in label.T:
+    for part in _parts(label, regions):
         known = part >= 0
         counts += np.bincount(owner[known] * regions + part[known], minlength=len(counts))
     return counts.reshape(runs, regions)
@@ -208,6 +257,32 @@ def entropy(visits: npt.ArrayLike) -> Floats:
         share = counts / total
         bits = np.where(share > 0, -share * np.log2(share), 0.0).sum(axis=-1)
     return np.asarray(np.where(total[..., 0] > 0, bits, np.nan))
+
+
+def random_entropy(mass: npt.ArrayLike, visits: int) -> float:
+    """Expected entropy in bits of so many uniform visits to regions of these shares (regions,).
+
+    Exact up to 1,000 visits, by the binomial distribution of each count; above, the entropy of
+    the shares less (regions - 1) / (2 visits ln 2). nan without visits or mass.
+
+    Source: Miller 1955, "Note on the bias of information estimates", for the correction.
+
+    >>> round(random_entropy([0.5, 0.5], 2), 6)
+    0.5
+    """
+    given = np.asarray(mass, dtype=np.float64)
+    if visits < 1 or not given.sum() > 0:
+        return float("nan")
+    share = given[given > 0] / given.sum()
+    if visits > 1_000:
+        return float(entropy(share)) - (len(share) - 1) / (2 * visits * np.log(2))
+    from scipy.stats import binom
+
+    counts = np.arange(1, visits + 1)
+    each, times = np.unique(np.round(share, 15), return_counts=True)
+    bits = -(counts / visits) * np.log2(counts / visits)
+    expected = binom.pmf(counts, visits, each[:, None]) @ bits
+    return float(np.dot(expected, times))
 
 
 def density_ratios(
@@ -236,19 +311,22 @@ def density_ratios(
     return each.mean(axis=0), np.maximum(bootstrap_means(each[None]), 0.0)
 
 
-def distinct(keys: npt.ArrayLike, run: npt.ArrayLike, runs: int) -> Ints:
-    """Return how many different points (runs,) each run asked for.
+def numbered(points: npt.ArrayLike) -> Ints:
+    """Return numbers (n,), equal for equal rows of (n, d); nan equals nan, and 0 equals -0.
 
-    ``keys`` (n,) are equal for equal points (whole numbers, or opaque values as of
-    ``Points.keys``).
-
-    >>> distinct([7, 7, 8, 7], [0, 0, 0, 1], runs=2).tolist()
-    [2, 1]
+    >>> numbered([[1.0, np.nan], [0.0, 2.0], [1.0, np.nan]]).tolist()
+    [1, 0, 1]
     """
-    _, number = np.unique(np.asarray(keys), return_inverse=True)
-    owner = np.asarray(run, dtype=np.int64)
-    nothing = np.zeros(len(owner), dtype=np.int64)
-    return occupied(number.reshape(-1), owner, nothing, runs, [1])[:, 0]
+    rows = np.asarray(points, dtype=np.float64)
+    order = np.lexsort(rows.T[::-1]) if rows.shape[1] else np.arange(len(rows))
+    changes = np.zeros(len(rows), dtype=np.bool_)
+    for column in rows.T:
+        ranked = column[order]
+        now, before = ranked[1:], ranked[:-1]
+        changes[1:] |= (now != before) & ~(np.isnan(now) & np.isnan(before))
+    number = np.empty(len(rows), dtype=np.int64)
+    number[order] = np.cumsum(changes)
+    return number
 
 
 def edge_shares(unit: npt.ArrayLike, band: float = 0.05) -> Floats:
