@@ -9,7 +9,7 @@ import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -89,6 +89,7 @@ def axis_values(axis: Axis, within: AxisSet) -> Floats | None:
     return values[within.contains(values)]
 
 
+@lru_cache(maxsize=4096)  # thousands of cells share a few parts of a few axes
 def axis_measure(axis: Axis, within: AxisSet) -> float:
     """Return the share of the axis, in its declared scale, that the set covers.
 
