@@ -76,10 +76,71 @@ def test_sobol_points_are_those_of_scipy() -> None:
     assert np.array_equal(asked.values, Sobol(2, rng=np.random.default_rng(5)).random_base2(4))
 
 
+def test_halton_points_are_those_of_scipy_but_for_the_permutations() -> None:
+    """The identity in place of every permutation gives the plain sequence."""
+    from scipy.stats.qmc import Halton
+
+    from hpo_lab.optimizers.halton import _permuted_inverses, _primes
+
+    class Plain:
+        def permutation(self, size: int) -> Floats:
+            return np.arange(size, dtype=float)
+
+    plain = Halton(6, scramble=False).random(1000)
+    rng: Any = Plain()
+    ours = [_permuted_inverses(1000, base, rng) for base in _primes(6).tolist()]
+    assert np.column_stack(ours) == pytest.approx(plain, abs=1e-15)
+    assert _primes(200)[-1] == 1223
+
+
+@pytest.mark.parametrize("name", ["sobol", "halton"])
+def test_scrambled_points_are_uniform_one_by_one(name: str) -> None:
+    """Each point of a randomised sequence: the first and the hundredth over 400 seeds."""
+    from scipy.stats import kstest
+
+    space = Space.box(Real("x", 0, 1), Real("y", 0, 1), Real("z", 0, 1))
+    asked = [trace(made(name), space, 100, seed, sphere).values for seed in range(400)]
+    for row in (0, 99):
+        for column in range(3):
+            assert kstest([values[row, column] for values in asked], "uniform").pvalue > 1e-4
+
+
 def test_sobol_refuses_more_dimensions_than_it_knows() -> None:
     space = Space(tuple(Family(f"f{i}", (Real(f"x{i}", 0, 1),)) for i in range(21_201)))
     with pytest.raises(InputError, match="21,201 dimensions"):
         made("sobol").start(space, 4, np.random.default_rng(0))
+
+
+# --- grid ---------------------------------------------------------------------------------------
+
+
+def test_a_grid_of_finite_axes_first_lists_all_options() -> None:
+    space = Space.box(Real("x", 0, 1), Choice("c", tuple(range(7))), Real("y", 0, 1))
+    even, finite = (
+        trace(made("grid", spread=spread), space, 64, 0, rugged).values
+        for spread in ("even", "finite")
+    )
+    assert [len(set(column)) for column in even.T] == [4, 4, 4]
+    assert [len(set(column)) for column in finite.T] == [3, 7, 3]
+
+
+def test_a_grid_may_spread_its_budget_by_axes() -> None:
+    space = Space(
+        (Family("one", (Real("x", 0, 1),)), Family("two", (Real("y", 0, 1), Real("z", 0, 1))))
+    )
+    counts = [
+        np.bincount(trace(made("grid", share=share), space, 60, 0, rugged).family).tolist()
+        for share in ("weight", "axes")
+    ]
+    assert counts == [[30, 30], [24, 36]]  # 24 = 20 + what 6 × 6 leaves of 40
+
+
+def test_a_shuffled_grid_has_the_same_points() -> None:
+    plain = trace(made("grid"), SQUARE, 100, 0, sphere)
+    shuffled = trace(made("grid", shuffle=3), SQUARE, 100, 0, sphere)
+    assert set(map(bytes, plain.keys())) == set(map(bytes, shuffled.keys()))
+    assert not np.array_equal(plain.values, shuffled.values)
+    check_strategy(made("grid", spread="finite", share="axes", shuffle=1))
 
 
 # --- moves --------------------------------------------------------------------------------------
@@ -254,6 +315,9 @@ def test_the_contract_with_other_settings() -> None:
 @pytest.mark.parametrize(
     ("name", "settings", "said"),
     [
+        ("grid", {"spread": "odd"}, "'even' or 'finite'"),
+        ("grid", {"share": "size"}, "'weight' or 'axes'"),
+        ("grid", {"shuffle": -1}, "shuffle must be a number from 0 on"),
         ("local_search", {"improvement": "worst"}, "'best' or 'first'"),
         ("local_search", {"step": 0.0}, "step must lie in"),
         ("local_search", {"smallest": 0.5}, "smallest must lie in"),

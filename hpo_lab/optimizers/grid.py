@@ -17,6 +17,8 @@ from hpo_lab.optimizer import Search, Strategy
 from hpo_lab.space import Axis, Family, Floats, Ints, Points, Real, Space
 
 Placement = Literal["inclusive", "centred"]
+Spread = Literal["even", "finite"]
+Share = Literal["weight", "axes"]
 
 
 @dataclass(frozen=True)
@@ -24,13 +26,15 @@ class Grid(Strategy):
     """Grid search: in each family a full factorial, as large as the budget allows.
 
     *Families.* Each gets one evaluation, and the rest is spread in proportion to their weights
-    (largest remainder first; ties to the family listed first). With fewer evaluations than
-    families the heaviest get one each. What a family cannot use goes to the families after it,
-    round and round until none can use it.
+    (``share`` "weight") or to their numbers of axes that can vary, at least one ("axes"); largest
+    remainder first, ties to the family listed first. With fewer evaluations than families the
+    heaviest get one each. What a family cannot use goes to the families after it, round and round
+    until none can use it.
 
     *Levels.* Every axis starts with one level. The axis with the fewest levels gets one more
     (ties to the axis listed first) as long as the product of the levels fits; a finite axis never
-    gets more levels than it has values.
+    gets more levels than it has values. With ``spread`` "even" all axes take part, with "finite"
+    first only choices and integers do, and real axes share what is left.
 
     *Placement.* On an axis with k levels they lie, in the scale of the axis, at i / (k - 1) with
     ``inclusive`` (both ends; a single level lies in the middle), or at (i + 1/2) / k with
@@ -39,7 +43,8 @@ class Grid(Strategy):
     *Remainder.* Evaluations that no larger factorial can use are not spent: the search ends
     early. Five axes of nine options and a budget of 50 give 3 × 2 × 2 × 2 × 2 = 48 points.
 
-    Points are listed family by family, the last axis fastest. The random generator is ignored.
+    *Order.* Points are listed family by family, the last axis fastest; with a ``shuffle`` above 0,
+    in the random order of that number. The random generator is ignored.
 
     >>> from hpo_lab.space import Choice
     >>> space = Space.box(Real("x", 0, 1), Choice("c", ("a", "b")))
@@ -47,7 +52,7 @@ class Grid(Strategy):
     >>> search.ask().values.tolist()
     [[0.0, 0.0], [0.0, 1.0], [0.5, 0.0], [0.5, 1.0], [1.0, 0.0], [1.0, 1.0]]
 
-    Raises InputError for a placement that is not one of the two.
+    Raises InputError for a setting that is not one of those named.
     """
 
     name: ClassVar[str] = "grid"
@@ -56,16 +61,27 @@ class Grid(Strategy):
     anytime: ClassVar[bool] = False
 
     placement: Placement = "inclusive"
+    spread: Spread = "even"
+    share: Share = "weight"
+    shuffle: int = 0
 
     def __post_init__(self) -> None:
-        if self.placement not in get_args(Placement):
-            raise InputError(
-                f'the placement of a grid must be "inclusive" or "centred", not {self.placement!r}'
-            )
+        for name, known in (("placement", Placement), ("spread", Spread), ("share", Share)):
+            one, other = get_args(known)
+            if getattr(self, name) not in (one, other):
+                raise InputError(
+                    f'the {name} of a grid must be "{one}" or "{other}", '
+                    f"not {getattr(self, name)!r}"
+                )
+        if self.shuffle < 0:
+            raise InputError(f"shuffle must be a number from 0 on, not {self.shuffle}")
 
     def start(self, space: Space, budget: int, rng: np.random.Generator) -> Search:
         """Return a search that asks for the whole grid in one batch."""
-        return _Search(_grid(space, budget, self.placement))
+        grid = _grid(space, budget, self)
+        if self.shuffle:
+            grid = grid[np.random.default_rng(self.shuffle).permutation(len(grid))]
+        return _Search(grid)
 
 
 class _Search:
@@ -80,20 +96,24 @@ class _Search:
         pass  # nothing is learned
 
 
-def _grid(space: Space, budget: int, placement: Placement) -> Points:
+def _grid(space: Space, budget: int, settings: Grid) -> Points:
     """The whole grid as one batch."""
-    counts = _counts(space, budget)
+    counts = _counts(space, budget, settings)
     blocks = [
-        _factorial(space, index, counts[index], placement)
+        _factorial(space, index, counts[index], settings.placement)
         for index in range(len(space.families))
         if counts[index] is not None
     ]
     return Points.concatenate(blocks)
 
 
-def _counts(space: Space, budget: int) -> list[list[int] | None]:
+def _counts(space: Space, budget: int, settings: Grid) -> list[list[int] | None]:
     """For each family the number of levels of each axis; None where the budget gives it nothing."""
-    shares = _shares(space.weights, budget)
+    weights = space.weights
+    if settings.share == "axes":
+        varying = [sum(axis.size > 1 for axis in family.axes) for family in space.families]
+        weights = np.maximum(varying, 1) / np.maximum(varying, 1).sum()
+    shares = _shares(weights, budget)
     counts: list[list[int] | None] = [None] * len(shares)
     spent = [0] * len(shares)
     spare, before = 0, -1
@@ -101,7 +121,7 @@ def _counts(space: Space, budget: int) -> list[list[int] | None]:
         before = spare
         for index, family in enumerate(space.families):
             room = shares[index] + spare
-            levels = _levels(family, room)
+            levels = _levels(family, room, settings.spread)
             if room > 0 and math.prod(levels) > spent[index]:
                 counts[index], spent[index] = levels, math.prod(levels)
             shares[index] = spent[index]
@@ -121,21 +141,30 @@ def _shares(weights: Floats, budget: int) -> list[int]:
     return [int(share) for share in shares]
 
 
-def _levels(family: Family, room: int) -> list[int]:
+def _levels(family: Family, room: int, spread: Spread) -> list[int]:
     """The number of levels of each axis, so that their product is at most ``room``."""
     counts = [1] * len(family.axes)
-    growing = [i for i, axis in enumerate(family.axes) if axis.size > 1]
-    product = 1
+    varying = [i for i, axis in enumerate(family.axes) if axis.size > 1]
+    finite = [i for i in varying if family.axes[i].size < math.inf]
+    for growing in (finite, varying) if spread == "finite" else (varying,):
+        _grown(counts, [i for i in growing if counts[i] < family.axes[i].size], family, room)
+    return counts
+
+
+def _grown(counts: list[int], growing: list[int], family: Family, room: int) -> None:
+    """Give levels to some axes, the one with the fewest first, as long as the product fits."""
+    product = math.prod(counts)
     while growing:
         fewest = min(growing, key=lambda i: counts[i])
-        larger = product // counts[fewest] * (counts[fewest] + 1)
-        if larger > room:
+        most = room // (product // counts[fewest])  # that fit on this axis
+        if most <= counts[fewest]:
             growing.remove(fewest)
             continue
-        product, counts[fewest] = larger, counts[fewest] + 1
+        alone = len(growing) == 1
+        now = min(most, family.axes[fewest].size) if alone else counts[fewest] + 1
+        product, counts[fewest] = product // counts[fewest] * int(now), int(now)
         if counts[fewest] >= family.axes[fewest].size:
             growing.remove(fewest)
-    return counts
 
 
 def _factorial(
