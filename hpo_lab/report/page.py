@@ -100,16 +100,17 @@ def write_report(
 
     folder = Path(folder)
     for name in ("figures", "tables"):
-        _own_folder(folder / name)
+        own_folder(folder / name)
     shown = views(tables)
-    _write_tables(folder / "tables", tables, shown)
+    write_tables(folder / "tables", tables, shown)
     pictures = [
         picture
         for figure in _figures()
         if (picture := _picture(figure, tables, folder / "figures", bool(facts["missing"])))
     ]
-    page = _render(
-        facts=_readable(facts),
+    page = rendered(
+        "template.html",
+        facts=readable(facts),
         title=plain(facts.get("question") or facts["name"]),
         lead=lead(tables, facts["spaces"]),
         banners=_banners(facts),
@@ -124,14 +125,14 @@ def write_report(
     return path
 
 
-def _own_folder(path: Path) -> None:
+def own_folder(path: Path) -> None:
     """A real folder: a link in somebody's results must not lead our writing elsewhere."""
     if path.is_symlink():
         raise InputError(f"{path} is a link; remove it, and the report will make its own folder")
     path.mkdir(parents=True, exist_ok=True)
 
 
-def _write_tables(
+def write_tables(
     folder: Path, tables: Mapping[str, pd.DataFrame], shown: Mapping[str, View]
 ) -> None:
     from hpo_lab.report.export import csv, tex
@@ -209,23 +210,24 @@ def _setting(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def _readable(value: Any) -> Any:
+def readable(value: Any) -> Any:
     """Facts with every text on one line in which nothing is invisible."""
     if isinstance(value, Mapping):
-        return {plain(key): _readable(item) for key, item in value.items()}
+        return {plain(key): readable(item) for key, item in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_readable(item) for item in value]
+        return [readable(item) for item in value]
     return plain(value)
 
 
-def _render(**content: Any) -> str:
-    """Fill the template; every value is escaped, and no script or foreign style may run."""
-    from jinja2 import Environment, StrictUndefined
+def rendered(name: str, **content: Any) -> str:
+    """Return one of our templates, filled: all is escaped, no script or foreign style may run."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     here = Path(__file__).parent
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     environment.lstrip_blocks = True
-    template = environment.from_string((here / "template.html").read_text(encoding="utf-8"))
+    environment.loader = FileSystemLoader(here, encoding="utf-8")
+    template = environment.get_template(name)
     css = (here / "style.css").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
     policy = f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; "
