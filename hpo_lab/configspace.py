@@ -1,4 +1,4 @@
-"""Reading a space from ConfigSpace's JSON (format 0.2, as its versions 0.4 to 0.6 write it).
+"""Reading a space from ConfigSpace's JSON (format 0.2 of its versions 0.4 to 0.6, 0.4 since then).
 
 Nested conditions are flattened: a hyperparameter that others depend on is no axis, its options
 (those of all such hyperparameters that are active together) make the families. A family has the
@@ -48,7 +48,11 @@ def read_space(path: Path, given: Mapping[str, Any] | None = None) -> Flat:
     Raises InputError, one sentence, for a file that is no such space, and for what a sum of
     products cannot say: forbidden clauses, and conditions on anything but options.
     """
-    table = read_json(path)
+    return flat_space(path, read_json(path), given)
+
+
+def flat_space(path: Path, table: Record, given: Mapping[str, Any] | None = None) -> Flat:
+    """Return the space of a file's JSON object; see ``read_space``."""
     if table.get("forbiddens"):
         raise InputError(f"{path}: forbidden clauses are not supported")
     try:
@@ -56,7 +60,7 @@ def read_space(path: Path, given: Mapping[str, Any] | None = None) -> Flat:
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         if isinstance(error, InputError):
             raise InputError(f"{path}: {error}") from None
-        raise InputError(f"{path} is not a space as ConfigSpace 0.4 to 0.6 writes it") from None
+        raise InputError(f"{path} is not a space as ConfigSpace writes it") from None
 
 
 def _flattened(table: Record, given: Record) -> Flat:
@@ -131,10 +135,13 @@ def _family(
 
 def _axis(one: Record) -> Axis:
     kind, name = one["type"], one["name"]
-    if kind == "uniform_float":
-        return Real(name, float(one["lower"]), float(one["upper"]), bool(one["log"]))
-    if kind == "uniform_int":
-        return Integer(name, int(one["lower"]), int(one["upper"]), bool(one["log"]))
+    if kind in ("uniform_float", "uniform_int"):
+        made: Real | Integer = (
+            Real(name, float(one["lower"]), float(one["upper"]), bool(one["log"]))
+            if kind == "uniform_float"
+            else Integer(name, int(one["lower"]), int(one["upper"]), bool(one["log"]))
+        )
+        return stepped(made, one.get("q"))
     if kind == "categorical":
         return Choice(name, tuple(one["choices"]))
     if kind == "ordinal":
@@ -142,3 +149,27 @@ def _axis(one: Record) -> Axis:
     if kind == "constant":
         return Choice(name, (one["value"],))
     raise InputError(f'"{name}" is of type {kind}, which is not supported')
+
+
+STEPS = 16  # values up to which a range with a step is a list
+
+
+def stepped(axis: Real | Integer, step: float | None) -> Axis:
+    """Return the axis that takes only every ``step``-th value from its low end on.
+
+    Few values become a list, in order. With many, the whole range stands for them: a part of it
+    then holds a share that is wrong by less than one value in so many.
+
+    >>> stepped(Real("momentum", 0.0, 1.0), 0.25)
+    Choice(name='momentum', options=(0.0, 0.25, 0.5, 0.75, 1.0), ordered=True)
+    """
+    if not step or (isinstance(axis, Integer) and step == 1) or axis.low == axis.high:
+        return axis
+    if not (math.isfinite(step) and step > 0):
+        raise InputError(f'"{axis.name}" has the step {step}: it must be above 0')
+    count = math.floor((axis.high - axis.low) / step * (1 + 1e-12)) + 1
+    if count > STEPS or axis.log:
+        return axis
+    kind = int if isinstance(axis, Integer) else float
+    values = (axis.low + i * step for i in range(count))
+    return Choice(axis.name, tuple(kind(float(f"{v:.12g}")) for v in values), ordered=True)

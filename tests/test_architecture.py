@@ -32,6 +32,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "study": {"space", "region", "assumption", "landscape", "optimizer", "discovery", "controls"},
     "controls": {"space", "region", "landscape", "discovery"},
     "store": {"space"},
+    "logs": {"space", "configspace", "study"},
+    "optuna_log": {"space", "configspace", "logs"},
+    "auditing": {"space", "region", "logs"},
     "harness": {"space", "landscape", "optimizer", "discovery", "study", "store"},
     "measure": {
         *("space", "region", "assumption", "landscape", "basins", "discovery", "study", "store")
