@@ -302,6 +302,33 @@ def test_differential_evolution_piles_up_on_the_bounds_where_it_saturates(
     assert float(np.mean(found)) == pytest.approx(share, abs=0.03)
 
 
+@pytest.mark.parametrize("alpha", [0.0, 0.366, 1.0])
+def test_blend_crossover_multiplies_the_variance_as_known(alpha: float) -> None:
+    """By (1 + 2α)² / 6 + 1/2, for parents drawn independently: 2/3 at α = 0, 1 at 0.366."""
+    from hpo_lab.optimizers.evolution import _Individual, _swapped
+
+    space, rng = Space.box(Real("x", 0, 1)), np.random.default_rng(1)
+    search: Any = made("evolution", operator="blend", alpha=alpha).start(space, 10, rng)
+    parents = 0.5 + 0.02 * rng.standard_normal((20_000, 2))  # far from the bounds
+    children = []
+    with _swapped(search.random):
+        for one, other in parents.tolist():
+            pair = _Individual([one]), _Individual([other])
+            search._blend([0], *pair)
+            children += [pair[0][0], pair[1][0]]
+    factor = np.var(children) / np.var(parents)
+    assert factor == pytest.approx((1 + 2 * alpha) ** 2 / 6 + 0.5, rel=0.03)
+
+
+@pytest.mark.parametrize(
+    ("rule", "atoms"), [("saturate", True), ("resample", False), ("wrap", False)]
+)
+def test_evolution_handles_bounds_by_its_rule(rule: str, atoms: bool) -> None:
+    strategy = made("evolution", sigma=0.5, bounds=rule)
+    asked = trace(strategy, Space.box(Real("x", 0, 1)), 300, 1, rugged)
+    assert ((asked.values == 0.0) | (asked.values == 1.0)).any() == atoms
+
+
 def test_the_contract_with_other_settings() -> None:
     few = {kind: KINDS_OF_SPACE[kind] for kind in ("mixed", "conditional", "one point")}
     check_strategy(made("local_search", improvement="first", step=0.5), few)
@@ -310,6 +337,7 @@ def test_the_contract_with_other_settings() -> None:
     for rule in ("reflect", "saturate", "resample", "wrap"):
         check_strategy(made("differential_evolution", population=4, bounds=rule), few)
         check_strategy(made("particle_swarm", particles=3, bounds=rule), few)
+        check_strategy(made("evolution", operator="blend", alpha=1.0, bounds=rule), few)
 
 
 @pytest.mark.parametrize(
@@ -332,6 +360,9 @@ def test_the_contract_with_other_settings() -> None:
         ("differential_evolution", {"weight": 0.0}, "weight must lie in"),
         ("differential_evolution", {"crossover": 1.5}, "crossover is a probability"),
         ("differential_evolution", {"bounds": "clip"}, "'reflect', 'saturate'"),
+        ("evolution", {"operator": "sbx"}, "'uniform' or 'blend'"),
+        ("evolution", {"alpha": -0.1}, "alpha must be"),
+        ("evolution", {"bounds": "clip"}, "'reflect', 'saturate'"),
         ("particle_swarm", {"particles": 0}, "particles must be at least 1"),
         ("particle_swarm", {"inertia": math.nan}, "inertia must be"),
         ("cma", {"population": 2}, "population must be at least 4"),

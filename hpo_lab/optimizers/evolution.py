@@ -11,13 +11,16 @@ import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 
 from hpo_lab.errors import InputError
 from hpo_lab.optimizer import Search, Strategy
+from hpo_lab.optimizers._genotype import Rule, check_rule
 from hpo_lab.space import Axis, Choice, Floats, Points, Real, Space
+
+Operator = Literal["uniform", "blend"]
 
 _ATTEMPTS = 10  # to make a child differ from its parent; a space may have only one point
 
@@ -34,14 +37,18 @@ class Evolution(Strategy):
     infinite is a failed trial, worse than every success.
 
     *Crossover.* With probability ``crossover`` two parents exchange genes, each gene with
-    probability ``exchange``. Parents of different families keep their families and exchange only
-    the axes that both families have, by name and in unit scale.
+    probability ``exchange`` (``operator`` "uniform"). With "blend" (L. J. Eshelman and J. D.
+    Schaffer 1993, BLX-α) numbers and ordered choices are drawn uniformly between the parents'
+    and ``alpha`` times their distance beyond; with alpha 0 the population shrinks to the middle
+    by itself, which variance survives from 0.366 on. Parents of different families keep their
+    families and cross only the axes that both families have, by name and in unit scale.
 
     *Mutation.* With probability ``mutation`` a child is mutated, ``genes`` of its axes on average
     (each with probability min(1, genes / axes)). Real axes move by a Gaussian step of ``sigma``,
     integers and ordered choices by one of max(sigma, one level), both in unit scale; unordered
-    choices draw an option. Steps over a bound are reflected. With probability ``migration`` a
-    mutated child also draws a new family by weight; axes that are new to it are drawn uniformly.
+    choices draw an option. Coordinates over a bound are handled by ``bounds``: "reflect",
+    "saturate" (on the bound), "resample" or "wrap". With probability ``migration`` a mutated
+    child also draws a new family by weight; axes that are new to it are drawn uniformly.
     A child that equals its first parent is mutated until it differs (ten attempts at most).
 
     Raises InputError for a setting outside its range.
@@ -70,6 +77,9 @@ class Evolution(Strategy):
     genes: float = 1.0
     sigma: float = 0.1
     migration: float = 0.1
+    operator: Operator = "uniform"
+    alpha: float = 0.366
+    bounds: Rule = "reflect"
 
     def __post_init__(self) -> None:
         if self.population < 2:
@@ -84,6 +94,11 @@ class Evolution(Strategy):
         for name in ("genes", "sigma"):
             if not 0 < getattr(self, name) < np.inf:
                 raise InputError(f"{name} must be positive, not {getattr(self, name)}")
+        if self.operator not in get_args(Operator):
+            raise InputError(f'operator must be "uniform" or "blend", not {self.operator!r}')
+        if not 0 <= self.alpha < np.inf:
+            raise InputError(f"alpha must be a number from 0 on, not {self.alpha}")
+        check_rule(self.bounds)
 
     def start(self, space: Space, budget: int, rng: np.random.Generator) -> Search:
         """Return a search with a population of its own; ``rng`` seeds it."""
@@ -172,14 +187,30 @@ class _Search:
         return pair
 
     def _cross(self, one: _Individual, other: _Individual) -> None:
+        own, foreign = self.genome[one.family], self.genome[other.family]
+        shared = own.columns
+        if own is not foreign:
+            shared = [c for c in own.columns if c in set(foreign.columns)]
+        blended = set(own.steps) if self.settings.operator == "blend" else set()
+        self._exchange([c for c in shared if c not in blended], one, other)
+        self._blend([c for c in shared if c in blended], one, other)
+
+    def _exchange(self, columns: list[int], one: _Individual, other: _Individual) -> None:
         from deap import tools
 
-        own, foreign = self.genome[one.family].columns, self.genome[other.family].columns
-        shared = own if own is foreign else [c for c in own if c in set(foreign)]
-        mine, theirs = [one[c] for c in shared], [other[c] for c in shared]
+        mine, theirs = [one[c] for c in columns], [other[c] for c in columns]
         tools.cxUniform(mine, theirs, self.settings.exchange)
-        for column, gene, exchanged in zip(shared, mine, theirs, strict=True):
+        for column, gene, exchanged in zip(columns, mine, theirs, strict=True):
             one[column], other[column] = gene, exchanged
+
+    def _blend(self, columns: list[int], one: _Individual, other: _Individual) -> None:
+        from deap import tools
+
+        mine, theirs = [one[c] for c in columns], [other[c] for c in columns]
+        tools.cxBlend(mine, theirs, self.settings.alpha)
+        for column, gene, mirrored in zip(columns, mine, theirs, strict=True):
+            one[column] = _kept(gene, self.settings.bounds)
+            other[column] = _kept(mirrored, self.settings.bounds)
 
     def _mutate(self, child: _Individual) -> None:
         if len(self.genome) > 1 and random.random() < self.settings.migration:  # noqa: S311
@@ -225,7 +256,7 @@ class _Genes:
         sigma = [max(settings.sigma, level) for level in self.level]
         tools.mutGaussian(steps, 0.0, sigma, probability)
         for column, gene in zip(self.steps, steps, strict=True):
-            child[column] = _reflect(gene)
+            child[column] = _kept(gene, settings.bounds)
         draws: list[Any] = [
             min(int(child[c] * k), k - 1) for c, k in zip(self.draws, self.options, strict=True)
         ]
@@ -234,10 +265,16 @@ class _Genes:
             child[column] = (option + 0.5) / k
 
 
-def _reflect(gene: float) -> float:
-    """Fold a number back into [0, 1] at the bounds, as often as it takes."""
-    folded = gene % 2.0
-    return 2.0 - folded if folded > 1.0 else folded
+def _kept(gene: float, rule: Rule) -> float:
+    """A coordinate in [0, 1], by the rule; runs while DEAP's generator is ours."""
+    if 0.0 <= gene <= 1.0:
+        return gene
+    if rule == "reflect":
+        folded = gene % 2.0  # as often as it takes
+        return 2.0 - folded if folded > 1.0 else folded
+    if rule == "saturate":
+        return 0.0 if gene < 0.0 else 1.0
+    return gene % 1.0 if rule == "wrap" else random.random()  # noqa: S311
 
 
 @contextmanager
