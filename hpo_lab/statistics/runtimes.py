@@ -39,9 +39,7 @@ def first_hits(values: npt.ArrayLike, targets: npt.ArrayLike) -> Ints:
     >>> first_hits([[3.0, np.nan, 1.0], [2.0, 2.0, 2.0]], [2.5, 1.0]).tolist()
     [[3, 3], [1, 0]]
     """
-    given, bars = np.asarray(values, dtype=np.float64), np.asarray(targets, dtype=np.float64)
-    if given.ndim != 2 or bars.ndim != 1 or np.isnan(bars).any():
-        raise ValueError("values must be (runs, budget), targets a 1-D array without nan")
+    given, bars = _checked(values, targets)
     hits = np.zeros((len(given), len(bars)), dtype=np.int64)
     if not given.size or not len(bars):
         return hits
@@ -55,6 +53,13 @@ def first_hits(values: npt.ArrayLike, targets: npt.ArrayLike) -> Ints:
     if (order[1:] < order[:-1]).any():
         hits = hits[:, np.argsort(order)]
     return hits
+
+
+def _checked(values: npt.ArrayLike, targets: npt.ArrayLike) -> tuple[Floats, Floats]:
+    given, bars = np.asarray(values, dtype=np.float64), np.asarray(targets, dtype=np.float64)
+    if given.ndim != 2 or bars.ndim != 1 or np.isnan(bars).any():
+        raise ValueError("values must be (runs, budget), targets a 1-D array without nan")
+    return given, bars
 
 
 def _searched_hits(given: Floats, falling: Floats) -> Ints:
@@ -76,10 +81,17 @@ def runtime_ecdf(values: npt.ArrayLike, targets: npt.ArrayLike) -> Floats:
     >>> runtime_ecdf([[3.0, np.nan, 1.0], [2.0, 2.0, 2.0]], [2.5, 1.0]).tolist()
     [0.25, 0.25, 0.75]
     """
-    hits = first_hits(values, targets)
-    budget = np.shape(values)[1]
-    solved = np.bincount(hits.ravel(), minlength=budget + 1)[1 : budget + 1]
-    return np.asarray(np.cumsum(solved) / max(hits.size, 1), dtype=np.float64)
+    given, bars = _checked(values, targets)
+    runs, budget = given.shape
+    if given.size >= COMPILED and len(bars):
+        from hpo_lab.statistics import _runtimes_kernels
+
+        solved = np.zeros(budget, dtype=np.int64)
+        _runtimes_kernels.count_hits(np.ascontiguousarray(given), -np.sort(-bars), solved)
+    else:
+        hits = first_hits(given, bars)
+        solved = np.bincount(hits.ravel(), minlength=budget + 1)[1 : budget + 1]
+    return np.asarray(np.cumsum(solved) / max(runs * len(bars), 1), dtype=np.float64)
 
 
 def expected_running_time(evaluations: npt.ArrayLike, solved: npt.ArrayLike) -> float:
