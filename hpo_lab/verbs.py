@@ -18,7 +18,7 @@ from hpo_lab import discovery
 from hpo_lab.errors import InputError
 from hpo_lab.landscape import Landscape, Problem
 from hpo_lab.space import Record
-from hpo_lab.study import Part, Study
+from hpo_lab.study import Hypothesis, Part, Study
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -263,6 +263,7 @@ def facts(results: Any) -> Record:
             space.label: [_sentence(part) for part in space.assumptions] for space in study.spaces
         },
         "strategies": {part.label: repr(part.make()) for part in study.strategies},
+        "hypotheses": [_hypothesis(one) for one in study.hypotheses],
         "budget": ", ".join(str(b) for b in study.budgets),
         "repetitions": study.repetitions,
         "instances": study.instances,
@@ -275,6 +276,16 @@ def facts(results: Any) -> Record:
         },
         "hash": results.hash,
     }
+
+
+def _hypothesis(one: Hypothesis) -> str:
+    """A declared hypothesis in words: gp helps: gp against random, less total, in universe …"""
+    against = f"{one.first} against {one.second}"
+    way = f"{one.measure}, {one.direction}"
+    where = f"in {one.space}" if one.space else f"by {one.strategy}"
+    place = f"on {one.landscape}" if one.landscape else "over all landscapes"
+    said = f"{one.name}: {against}, {way}, {where}, {place}, at {one.budget} evaluations"
+    return f"{said}; expected: {one.expectation}" if one.expectation else said
 
 
 def _sentence(part: Part) -> str:
@@ -308,6 +319,7 @@ def summary(results: Any, tables: Mapping[str, pd.DataFrame]) -> Record:
         "missing": [run.title for run in results.missing],
         "damaged": [str(path) for path in results.damaged],
         "mixed": list(results.mixed),
+        "hypotheses": tables["hypotheses"].to_dict("records"),
         "arms": arms,
     }
 
