@@ -9,6 +9,7 @@ import math
 import os
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,9 +26,10 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from hpo_lab.auditing import Audit
     from hpo_lab.harness import Outcome, Progress
 
-PRICED = ("price",)  # what needs no runs
+PRICED = ("price", "attribution", "selection")  # what needs no runs
 
 
 def search(
@@ -128,26 +130,67 @@ def price(study: Study | str | Path) -> Record:
 
     The optimum and price in the landscape's unit (null where unknown, with bounds), what chance
     would have charged, random search's expected regret at the study's budgets, the budgets at
-    which random search expects better in the declared space than in the universe, and break-even.
+    which random search expects better in the declared space than in the universe, and break-even;
+    the interval of the price over training seeds, its shares among several assumptions with what
+    is masked, and what the best by each score scores on the others.
     """
     study = _study(study)
-    table = price_table(study)
+    tables = price_tables(study)
     landscapes: dict[str, Record] = {}
-    for row in table.to_dict("records"):
+    for row in tables["price"].to_dict("records"):
         own = landscapes.setdefault(
             str(row["landscape"]),
             {"landscape": row["landscape"], "unit": row["unit"], "spaces": []},
         )
-        own["spaces"].append(_price_entry({str(k): v for k, v in row.items()}))
+        entry = _price_entry({str(k): v for k, v in row.items()})
+        keys = str(row["landscape"]), str(row["space"])
+        entry["attribution"] = _games(_own(tables["attribution"], *keys))
+        columns = ["chosen_by", "ties", "score", "observed", "truth", "held_out", "curse", "price"]
+        entry["selection"] = _own(tables["selection"], *keys)[columns].to_dict("records")
+        own["spaces"].append(entry)
     found: Record = plain({"study": study.name, "landscapes": list(landscapes.values())})
     return found
 
 
 def price_table(study: Study) -> pd.DataFrame:
     """Return the table of the measure ``price``."""
+    return price_tables(study)["price"]
+
+
+def price_tables(study: Study) -> dict[str, pd.DataFrame]:
+    """Return the tables that need no runs: prices, their shares, and what choosing by noise costs."""
     from hpo_lab.measure import Results, tabulate
 
-    return tabulate(Results.empty(study), PRICED)["price"]
+    return tabulate(Results.empty(study), PRICED)
+
+
+def _own(table: pd.DataFrame, landscape: str, space: str) -> pd.DataFrame:
+    return table[(table["landscape"] == landscape) & (table["space"] == space)]
+
+
+_SHARES = ("first_in", "last_out", "shapley")
+
+
+def _games(rows: pd.DataFrame) -> list[Record]:
+    """The shares of each assumption in each game: of the price, of the regret at each budget."""
+    games: dict[tuple[str, Any], Record] = {}
+    for row in rows.to_dict("records"):
+        budget = int(row["budget"]) if math.isfinite(row["budget"]) else None
+        game = games.setdefault(
+            (str(row["game"]), budget),
+            {
+                "game": row["game"],
+                "budget": budget,
+                "status": row["status"],
+                "total": row["total"],
+                "masking": row["words"],
+                "assumptions": [],
+            },
+        )
+        shares = {s: row[s] for s in _SHARES}
+        bounds = {s: [row[f"{s}_low"], row[f"{s}_high"]] for s in _SHARES}
+        game["assumptions"].append({"assumption": row["assumption"], **shares, "bounds": bounds})
+    return list(games.values())
 
 
 def _price_entry(row: Mapping[str, Any]) -> Record:
@@ -162,6 +205,11 @@ def _price_entry(row: Mapping[str, Any]) -> Record:
         "points": int(row["points"]) if math.isfinite(row["points"]) else None,
         "carriers": int(row["carriers"]) if known else None,
         "chance": {"mean": row["chance_mean"], "p": row["chance_p"]} if known else None,
+        "seeds": {
+            "count": int(row["seeds"]) if math.isfinite(row["seeds"]) else None,
+            "interval": _interval(row["seeds_low"], row["seeds_high"]),
+            "conditional": row["conditional"],
+        },
         "random": {"budgets": row["budgets"], "regret": row["random_regret"]},
         "wins": row["wins"],
         "break_even": _even(row["break_even"], row["break_even_status"]),
@@ -253,6 +301,8 @@ def _made_from(results: Any) -> str:
 
 def facts(results: Any) -> Record:
     """Return what a report says about a study besides its tables."""
+    from hpo_lab.measures._subsets import in_words
+
     study: Study = results.study
     provenance = {k: v for k, v in results.provenance.items() if k not in ("run", "seconds")}
     packages = provenance.pop("packages", [])
@@ -260,7 +310,8 @@ def facts(results: Any) -> Record:
         "name": study.name,
         "question": study.question or study.name,
         "spaces": {
-            space.label: [_sentence(part) for part in space.assumptions] for space in study.spaces
+            space.label: [in_words(part, reason=True) for part in space.assumptions]
+            for space in study.spaces
         },
         "strategies": {part.label: repr(part.make()) for part in study.strategies},
         "hypotheses": [_hypothesis(one) for one in study.hypotheses],
@@ -286,23 +337,6 @@ def _hypothesis(one: Hypothesis) -> str:
     place = f"on {one.landscape}" if one.landscape else "over all landscapes"
     said = f"{one.name}: {against}, {way}, {where}, {place}, at {one.budget} evaluations"
     return f"{said}; expected: {one.expectation}" if one.expectation else said
-
-
-def _sentence(part: Part) -> str:
-    """An assumption in words, with its reason: without gat in op1, op2: the team knew …"""
-    arguments = dict(part.arguments)
-    reason = arguments.pop("reason", "")
-    axis = arguments.pop("axis", ())
-    said = [f"{_shown(v)}" if k in _PLAIN else f"{k} {_shown(v)}" for k, v in arguments.items()]
-    where = [f"in {_shown(axis)}" if arguments else _shown(axis)] if axis else []
-    return " ".join([part.use, *said, *where]) + (f": {reason}" if reason else "")
-
-
-_PLAIN = ("option", "value", "scale", "family")  # arguments that speak for themselves
-
-
-def _shown(value: Any) -> str:
-    return ", ".join(str(one) for one in value) if isinstance(value, tuple) else str(value)
 
 
 def summary(results: Any, tables: Mapping[str, pd.DataFrame]) -> Record:
@@ -332,6 +366,9 @@ _REGION = [
     "runs_visited",
     "runs",
     "expected",
+    "at_least",
+    "runs_reached",
+    "chance",
     "p",
     "p_adjusted",
     "bound",
@@ -339,6 +376,9 @@ _REGION = [
     "costly",
     "best",
     "missed",
+    "universe_expected",
+    "universe_p_adjusted",
+    "universe_verdict",
 ]
 
 
@@ -397,6 +437,82 @@ def _interval(low: float, high: float) -> list[float] | None:
     return [low, high] if math.isfinite(low) else None
 
 
+def audit_file(
+    log: str | Path,
+    space: str | Path | None = None,
+    *,
+    universe: str | Path | None = None,
+    study: str | None = None,
+    maximize: bool = False,
+    complete: bool = False,
+    out: str | Path | None = None,
+) -> Record:
+    """Audit a log, a CSV or an Optuna SQLite file, write the report, and return plain values.
+
+    The spaces are files: see ``hpo_lab.logs.space_file``; Optuna's may be left to the log itself.
+    The report goes into ``out``, by default results/audit/<name of the log>. Raises InputError,
+    one sentence, for files that cannot be used. See ``hpo_lab.audit`` for what is looked at.
+    """
+    from hpo_lab.auditing import audit_log
+    from hpo_lab.figures._words import plain as literal
+    from hpo_lab.logs import space_file
+
+    log = Path(log)
+    try:
+        read = _log(log, space, study=study, maximize=maximize)
+        wide = None if universe is None else space_file(universe).space
+        found = audit_log(read, universe=wide, complete=complete)
+    except InputError as error:  # which may hold a stranger's words
+        raise InputError(literal(error)) from None
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", log.stem)[:100].strip("-.") or "log"
+    folder = Path("results") / "audit" / stem if out is None else Path(out)
+    said = str(space) if space is not None else "the distributions in the log"
+    return _audit_report(found, folder, log, said)
+
+
+def _log(log: Path, space: str | Path | None, *, study: str | None, maximize: bool) -> Any:
+    from hpo_lab.logs import is_sqlite, read_csv, space_file
+    from hpo_lab.optuna_log import read_optuna
+
+    flat = None if space is None else space_file(space)
+    if is_sqlite(log):
+        if maximize:
+            raise InputError(f"{log}: an Optuna study says itself whether it maximises")
+        return read_optuna(log, study=study, flat=flat)
+    if study is not None:
+        raise InputError(f"{log} is no Optuna storage, so it has no studies to name")
+    if flat is None:
+        raise InputError(f"{log} does not say what could have been tried; give it with --space")
+    return read_csv(log, flat, maximize=maximize)
+
+
+def _audit_report(found: Audit, folder: Path, log: Path, space: str) -> Record:
+    import pandas as pd
+
+    from hpo_lab.auditing import Constant, Edge, Excluded, Judged
+    from hpo_lab.report.audit import audit_console, write_audit
+
+    kinds = {"regions": Judged, "edges": Edge, "constant": Constant, "excluded": Excluded}
+    rows = found.tables()
+    tables = {
+        name: pd.DataFrame(rows[name], columns=[one.name for one in fields(kind)])
+        for name, kind in kinds.items()
+    }
+    facts = {one.name: getattr(found, one.name) for one in fields(found) if one.name not in kinds}
+    digest = hashlib.sha256(log.read_bytes()).hexdigest()
+    facts |= {"log": str(log), "space": space, "provenance": [("sha256 of the log", digest)]}
+    try:
+        path = write_audit(folder, tables, facts)
+    except OSError as error:
+        raise InputError(f"cannot write the report into {folder}: {error.strerror}") from None
+    return {
+        **plain({name: value for name, value in facts.items() if name != "provenance"}),
+        **plain(rows),
+        "path": str(path),
+        "console": audit_console(tables, facts),
+    }
+
+
 def show(
     landscape: Landscape, out: str | Path | None = None, *, sample: int = 1000, seed: int = 0
 ) -> Record:
@@ -440,6 +556,103 @@ def _pictures(evidence: Any, card: Record, folder: Path) -> list[Path]:
     for path in paths:
         publish(path, encoded(drawing, path.suffix[1:], dpi=300))
     return paths
+
+
+def bias(
+    strategy: str,
+    settings: Mapping[str, Any] | None = None,
+    out: str | Path | None = None,
+    *,
+    dimensions: Sequence[int] = (2, 5, 10),
+    budget: int = 100,
+    runs: int = 100,
+    workers: int | None = None,
+    progress: Progress | None = None,
+    plugins: Sequence[str] = (),
+) -> Record:
+    """Run a strategy on f0, pure noise, and tell where it goes when there is nothing to learn.
+
+    A study like any other is written to results/bias/<strategy> (or ``out``) and run there: run
+    again is resume. Returns the tests of structural bias (``measures.bias``), the density of
+    visits from the bounds to the centre, the picture's paths, and the lines that the command line
+    prints. Raises InputError for an unknown strategy or setting, or fewer than 100 runs.
+    """
+    from hpo_lab.figure import encoded, publish, save
+    from hpo_lab.measure import Results, tabulate
+    from hpo_lab.measures.bias import FEWEST
+
+    settings = dict(settings or {})
+    discovery.make("strategies", strategy, settings)
+    if runs < FEWEST:
+        raise InputError(f"bias needs at least {FEWEST} runs, not {runs}")
+    label = "_".join([strategy, *(f"{key}-{value}" for key, value in settings.items())])
+    folder = Path(out) if out is not None else Path("results") / "bias" / _file_name(label)
+    folder.mkdir(parents=True, exist_ok=True)
+    written = _bias_study(strategy, settings, tuple(dimensions), budget, runs)
+    publish(folder / "study.toml", written.encode())
+    study = Study.read(folder / "study.toml")
+    run(study, folder, workers=workers, progress=progress, plugins=plugins)
+    tables = tabulate(Results.load(study, folder), ("bias", "bias_density"))
+    drawing = discovery.find("figures", "bias")()(tables)
+    pictures = [] if drawing is None else save(drawing, folder, "bias")
+    if drawing is not None:
+        publish(folder / "bias.png", encoded(drawing, "png"))
+        pictures.append(folder / "bias.png")
+    return {
+        "strategy": strategy,
+        "settings": settings,
+        "tests": tables["bias"].to_dict("records"),
+        "density": tables["bias_density"].to_dict("records"),
+        "pictures": [str(path) for path in pictures],
+        "lines": _bias_lines(study, tables),
+    }
+
+
+def _file_name(label: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_.-]", "-", label)[:100]
+
+
+def _bias_study(
+    strategy: str, settings: Mapping[str, Any], dimensions: Sequence[int], budget: int, runs: int
+) -> str:
+    """The text of a study of one strategy on f0; JSON's strings, numbers and lists are TOML's."""
+    given = "".join(f"{key} = {json.dumps(value)}\n" for key, value in settings.items())
+    return (
+        'schema = 1\nname = "bias"\n'
+        f'question = "Where does {strategy} go when there is nothing to learn?"\n\n'
+        f'[[landscapes]]\nuse = "flat"\ndimension = {list(dimensions)}\n\n'
+        f'[[strategies]]\nuse = "{strategy}"\n{given}\n'
+        f"[spaces.universe]\n\n[runs]\nbudget = {budget}\ninstances = 1\nrepetitions = {runs}\n"
+    )
+
+
+def _bias_lines(study: Study, tables: Mapping[str, pd.DataFrame]) -> list[str]:
+    """One line a landscape: biased or not, how, and how sure."""
+    tests, density = tables["bias"], tables["bias_density"]
+    lines = []
+    for landscape in density["landscape"].drop_duplicates():
+        own = tests[(tests["landscape"] == landscape)]
+        atoms = float(density[density["landscape"] == landscape]["atoms"].iloc[0])
+        said = f"{landscape}: "
+        found = own[own["biased"].astype(bool)] if len(own) else own
+        if own.empty:
+            said += "not tested, a deterministic strategy is one sample"
+        elif found.empty:
+            said += (
+                f"no structural bias found ({len(own)} tests, p ≥ {own['p_adjusted'].min():.2g})"
+            )
+        else:
+            least = found.loc[found["p_adjusted"].idxmin()]
+            towards = ", ".join(dict.fromkeys(map(str, found["towards"])))
+            said += (
+                f"biased towards {towards} ({len(found)} of {len(own)} tests; "
+                f"{least['sample']} of {least['axis']}, {least['test']}: "
+                f"p = {least['p_adjusted']:.2g})"
+            )
+        lines.append(
+            said + (f"; {100 * atoms:.3g} % of coordinates on the bounds" if atoms else "")
+        )
+    return lines
 
 
 def catalogue() -> dict[str, list[dict[str, str]]]:

@@ -45,12 +45,14 @@ class Regions(Measure):
     ``measure`` is the region's share of the declared space (with its standard error
     ``measure_error`` where it had to be estimated, as for most basins; such a region is tested
     with three errors less), ``expected`` the probability that a run of uniform search with the
-    same budget visits it, ``bound`` the one-sided 95 % upper bound on the probability that a run
-    of this strategy does. The test asks in how many runs there were ``at_least`` so many visits
+    same budget visits it. The test asks in how many runs there were ``at_least`` so many visits
     (``runs_reached``, where a uniform run gets there with probability ``chance``): one, unless
-    hardly any uniform run would miss the region. ``p_adjusted`` is corrected within the region
-    system. ``best`` is the best truth in the region (of the declared space; of the universe where
-    the region is excluded), ``missed`` how far it lies below the arm's mean incumbent, ``costly``
+    hardly any uniform run would miss the region. ``bound`` is the one-sided 95 % upper bound on
+    the probability that a run of this strategy gets there, ``p_adjusted`` is corrected within the
+    region system.
+
+    ``best`` is the best truth in the region (of the declared space; of the universe where the
+    region is excluded), ``missed`` how far it lies below the arm's mean incumbent, ``costly``
     marks regions never seen or neglected with something better in them. ``share`` of visits,
     ``first_visit`` and ``last_visit`` (median evaluation of the runs that came).
 

@@ -227,10 +227,10 @@ def blind_spots(tables: Tables) -> View | None:
             number(float(missed), places) if costly else MISSING
             for missed, costly in zip(mine["missed"], mine["costly"], strict=True)
         ],
-        "Visited in #": [
-            f"{a} of {b}" for a, b in zip(mine["runs_visited"], mine["runs"], strict=True)
+        "Visited in #": _came(mine),
+        "Uniform search would visit #": [
+            percent(float(share)) for share in mine.get("chance", mine["expected"])
         ],
-        "Uniform search would visit #": [percent(float(share)) for share in mine["expected"]],
         "p, corrected #": [p_value(float(p)) for p in mine["p_adjusted"]],
         "Visits a run at most #": [
             percent(float(bound)) if math.isfinite(float(bound)) else MISSING
@@ -242,10 +242,21 @@ def blind_spots(tables: Tables) -> View | None:
         "Costly ones first: there lay something better than the strategy’s mean result, by the "
         "amount given; tested verdicts stand before those by construction. Visits a run at most: "
         "the upper 95 % bound on the probability that one run visits the region; what lies below "
-        "it cannot be told from never."
+        "it cannot be told from never. Where any run of uniform search is all but sure to visit a "
+        "region, only runs with the given number of visits count: half of what is fair."
     )
     view = _view("blind_spots", "Blind spots", columns, note, source="regions", limit=40)
     return replace(view, hidden=total - len(view.cells))
+
+
+def _came(rows: pd.DataFrame) -> list[str]:
+    """In how many runs a region was visited, or visited often enough to count."""
+    least = rows["at_least"] if "at_least" in rows else [1] * len(rows)
+    reached = rows["runs_reached"] if "runs_reached" in rows else rows["runs_visited"]
+    return [
+        f"{a} of {b}" + (f" (at least {int(h)} times)" if h > 1 else "")
+        for a, b, h in zip(reached, rows["runs"], least, strict=True)
+    ]
 
 
 def _worst(rows: pd.DataFrame) -> pd.DataFrame:

@@ -270,7 +270,7 @@ class Verdicts:
     expected: Floats  # probability that a run of uniform search visits the region
     p: Floats  # of the exact test
     adjusted: Floats  # corrected inside the testable family
-    upper: Floats  # one-sided bound of the probability that a run of this strategy visits it
+    upper: Floats  # one-sided bound of the probability that a run of this strategy comes to it
     word: Words
     least: Ints  # visits with which a run counts as one that came; 1: any visit
     came: Ints  # runs with so many visits
@@ -334,7 +334,7 @@ def verdicts(
         words = np.where(out, EXCLUDED, np.where(seen > 0, NO_EVIDENCE, BY_CONSTRUCTION))
         return Verdicts(expected, nothing, nothing, nothing, words, least, came, chance)
     p = np.where(out, np.nan, visit_p_value(came, runs, np.where(out, 0.0, chance)))
-    upper = np.where(out, np.nan, visit_upper_bound(seen, runs, 1 - alpha))
+    upper = np.where(out, np.nan, visit_upper_bound(came, runs, 1 - alpha))
     smallest = runs * _log_fewer(mass[family], budget, least[family])
     family = family[_largest_family(smallest, alpha)]
     adjusted = np.full(len(mass), np.nan)
@@ -343,7 +343,7 @@ def verdicts(
     significant = adjusted <= alpha
     words = np.full(len(mass), UNTESTABLE, dtype=f"<U{len(BY_CONSTRUCTION)}")
     words[family] = NO_EVIDENCE
-    words[significant & (visit_upper_bound(came, runs, 1 - alpha) < chance / 2)] = NEGLECTED
+    words[significant & (upper < chance / 2)] = NEGLECTED
     words[significant & (seen == 0)] = NEVER_SEEN
     words[out] = EXCLUDED
     return Verdicts(expected, p, adjusted, upper, words, least, came, chance)
