@@ -24,6 +24,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "landscape": {"space", "region", "assumption"},
     "lattice": {"space", "region", "landscape"},
     "basins": {"space", "region", "assumption", "landscape"},
+    "rules": {"space", "region"},
     "descriptors": {"space"},
     "sensitivity": {"space", "region"},
     "optimizer": {"space"},
@@ -40,7 +41,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("space", "region", "assumption", "landscape", "basins", "discovery", "study", "store")
     },
     "measures": {
-        *("space", "region", "assumption", "landscape", "basins", "study", "controls"),
+        *("space", "region", "assumption", "landscape", "basins", "rules", "study", "controls"),
         *("measure", "measures"),
     },
     "figure": set(),
