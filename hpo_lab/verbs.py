@@ -19,7 +19,7 @@ from hpo_lab import discovery
 from hpo_lab.errors import InputError
 from hpo_lab.landscape import Landscape, Problem
 from hpo_lab.space import Record
-from hpo_lab.study import Hypothesis, Part, Study
+from hpo_lab.study import Hypothesis, Study
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -158,7 +158,7 @@ def price_table(study: Study) -> pd.DataFrame:
 
 
 def price_tables(study: Study) -> dict[str, pd.DataFrame]:
-    """Return the tables that need no runs: prices, their shares, and what choosing by noise costs."""
+    """Return the tables that need no runs: prices, their shares, what selection costs."""
     from hpo_lab.measure import Results, tabulate
 
     return tabulate(Results.empty(study), PRICED)

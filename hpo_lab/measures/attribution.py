@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 PRICE = "price"
 MOST_POINTS = 4 * ENUMERABLE  # of all subsets' spaces together that are listed for a closed form
 MOST_SENTENCES = 5
+SAME = 1e-12  # values closer than this (relative above 1) are one value
 
 
 @dataclass(frozen=True)
@@ -138,6 +139,8 @@ def _price_rows(sets: Sets, unit: str) -> list[dict[str, Any]]:
 
 def _game_rows(players: Sequence[Part], game: Floats) -> list[dict[str, Any]]:
     found = {"first_in": first_in(game), "last_out": last_out(game), "shapley": shapley(game)}
+    rounding = SAME * max(1.0, float(np.abs(game[[0, -1]]).max()))
+    found = {share: np.where(np.abs(v) <= rounding, 0.0, v) for share, v in found.items()}
     total = float(game[-1] - game[0])
     return [
         {

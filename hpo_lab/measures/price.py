@@ -19,6 +19,7 @@ from hpo_lab.statistics import (
     RandomSearchCurve,
     break_even,
     price_against_chance,
+    price_over_seeds,
     random_search_curve,
     winning_budgets,
 )
@@ -38,8 +39,11 @@ class Price(Measure):
     everything left (things that are the same count once); ``chance_mean`` and ``chance_p`` come
     from removing as many at random. ``wins`` are the budgets at which random search expects a
     better incumbent in the declared space, ``oracle_wins`` the same for the best truth drawn;
-    both exact, for one instance of an enumerable landscape without noise. On a table of measured
-    values all of it is conditional on that table. One row a landscape and space.
+    both exact, for one instance of an enumerable landscape without noise. ``low`` and ``high`` are
+    [LB_S − UB_U, UB_S − LB_U] where optima are bounds. On a table with several training seeds a
+    point ``seeds_low`` and ``seeds_high`` are the 95 % interval of the price over seeds, and
+    ``conditional`` says so; with one seed all of it is conditional on that table, and it says that.
+    One row a landscape and space.
     """
 
     name: ClassVar[str] = "price"
@@ -74,6 +78,7 @@ def _row(study: Study, landscape: Part, space: SpaceSpec) -> dict[str, Any]:
         "space": space.label,
         "instances": len(problems),
         **_values(problems),
+        **_over_seeds(single),
         "points": _points(problems),
         "carriers": chance.carriers if chance else np.nan,
         "chance_mean": chance.mean if chance else np.nan,
@@ -107,6 +112,31 @@ def _values(problems: Sequence[Problem]) -> dict[str, Any]:
     }
 
 
+def _over_seeds(problem: Problem | None) -> dict[str, Any]:
+    """The interval of the price over training seeds, and what the price is conditional on."""
+    measured = problem.landscape.replicates() if problem else None
+    if problem is None or measured is None or problem.view == universe_of(problem).view:
+        return {"seeds": np.nan, "seeds_low": np.nan, "seeds_high": np.nan, "conditional": ""}
+    seeds = int((~np.isnan(measured)).sum(axis=1).max())
+    found = _seeds_interval(problem) if seeds > 1 else None
+    low, high = found or (np.nan, np.nan)
+    words = f"interval from {seeds} training seeds" if found else "conditional on this table"
+    return {"seeds": seeds, "seeds_low": low, "seeds_high": high, "conditional": words}
+
+
+@lru_cache(maxsize=256)
+def _seeds_interval(problem: Problem) -> tuple[float, float] | None:
+    landscape = problem.landscape
+    measured = landscape.replicates()
+    if measured is None:
+        return None
+    points = landscape.universe.enumerate()
+    removed = ~contains(landscape.universe, problem.view.image, points)
+    if not removed.any() or np.isnan(measured[~removed]).all():
+        return None
+    return price_over_seeds(measured, removed)
+
+
 def _ends(optimum: Optimum | Bounds) -> tuple[float, float]:
     if isinstance(optimum, Optimum):
         return optimum.value, optimum.value
@@ -115,7 +145,7 @@ def _ends(optimum: Optimum | Bounds) -> tuple[float, float]:
 
 def _points(problems: Sequence[Problem]) -> float:
     """How many points of the declared product have a value; nan where they are infinite."""
-    draws = [_draws(problem) for problem in problems]
+    draws = [draws_of(problem) for problem in problems]
     if any(one is None for one in draws):
         sizes = [problem.view.declared.size for problem in problems]
         return float(np.mean(sizes)) if np.isfinite(sizes).all() else np.nan
@@ -123,8 +153,11 @@ def _points(problems: Sequence[Problem]) -> float:
 
 
 @lru_cache(maxsize=64)
-def _draws(problem: Problem) -> tuple[Floats, Floats, Floats] | None:
-    """Mass, observed and truth of every point of a finite declared space, as ``random`` draws."""
+def draws_of(problem: Problem) -> tuple[Floats, Floats, Floats] | None:
+    """Return mass, observed and truth of every point of a finite space, as ``random`` draws them.
+
+    None where it is infinite, too large or noisy.
+    """
     landscape, declared = problem.landscape, problem.view.declared
     if declared.size > ENUMERABLE or landscape.stochastic or enumeration(landscape) is None:
         return None
@@ -139,7 +172,7 @@ def random_curve(problem: Problem, oracle: bool = False) -> RandomSearchCurve | 
 
     The truth of its incumbent, or with ``oracle`` the best truth among the draws.
     """
-    draws = _draws(problem)
+    draws = draws_of(problem)
     if draws is None:
         return None
     mass, observed, truth = draws
