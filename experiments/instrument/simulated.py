@@ -103,7 +103,7 @@ def place(name: str) -> Place:
         if system not in ("basins", "near_optimal")
     ]
     asked = [box for box in boxes if len(box.regions) > 1]  # one region is the whole space
-    some = [s for s in known.values() if system_masses(s, problem.view)[0].min() < 1]
+    some = [s for s in known.values() if system_masses(s, problem.view)[0].min() < 1 - 1e-9]
     return Place(name, problem, (*asked, *some))
 
 
