@@ -8,6 +8,7 @@ True
 """
 
 from hpo_lab.assumption import Assumption, View, assume
+from hpo_lab.auditing import Audit, audit
 from hpo_lab.errors import InputError
 from hpo_lab.landscape import Bounds, Landscape, Minima, Optimum, Problem
 from hpo_lab.measure import Measure, Results, tabulate
@@ -18,6 +19,7 @@ from hpo_lab.verbs import catalogue, price, report, run, search, status
 
 __all__ = [
     "Assumption",
+    "Audit",
     "Bounds",
     "Choice",
     "Family",
@@ -37,6 +39,7 @@ __all__ = [
     "Study",
     "View",
     "assume",
+    "audit",
     "catalogue",
     "price",
     "report",

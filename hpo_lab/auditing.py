@@ -30,6 +30,7 @@ from hpo_lab.region import (
     BoxSystem,
     Combinations,
     Interval,
+    Region,
     Resolution,
     axis_measure,
     describe,
@@ -62,6 +63,8 @@ class Judged:
     p: float  # P(uniform search comes as rarely)
     p_adjusted: float  # within the system; nan where it is untestable
     verdict: str
+    axis: str = ""  # where the region is a part of one axis (or a family): which
+    part: str = ""  # and which part
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +126,10 @@ class Audit:
     skipped: Record
     notes: tuple[str, ...]
 
-    def to_dict(self) -> Record:
-        """Return everything as plain values."""
-        return asdict(self)
+    def tables(self) -> dict[str, list[Record]]:
+        """Return regions, edges, constant and excluded as lists of plain records."""
+        names = ("regions", "edges", "constant", "excluded")
+        return {name: [asdict(one) for one in getattr(self, name)] for name in names}
 
 
 def audit(
@@ -272,10 +276,45 @@ def judged(system: BoxSystem, points: Points) -> list[Judged]:
     mass = np.minimum(masses(system, points.space), 1.0)
     seen = visits(system, points)
     told = verdicts(mass, 1, seen, len(points), partition=system.partition, alpha=ALPHA)
-    names = [describe(points.space, region) for region in system.regions]
+    names = [_name(points.space, region) for region in system.regions]
     columns = (mass, seen, mass * len(points), told.p, told.adjusted, told.word)
-    rows = zip(names, *(column.tolist() for column in columns), strict=True)
+    parts = _parts(system, points.space)
+    rows = zip(
+        names, *(column.tolist() for column in columns), *zip(*parts, strict=True), strict=True
+    )
     return [Judged(system.name, *row) for row in rows]
+
+
+def _name(space: Space, region: Region) -> str:
+    """The region in words; with its family, where others have axes of the same names."""
+    text = describe(space, region)
+    named = {name for box in region for name, _ in box.sets}
+    homes = [f for f in space.families if named <= {axis.name for axis in f.axes}]
+    if not named or len({box.family for box in region}) == len(homes):
+        return text
+    families = [box.family for box in region]
+    which = families[0] if len(families) == 1 else "{" + ", ".join(families) + "}"
+    return f"family {'=' if len(families) == 1 else 'in'} {which} and {text}"
+
+
+def _parts(system: BoxSystem, space: Space) -> list[tuple[str, str]]:
+    """Axis and part of each region, empty where it is not a part of one axis."""
+    if system.name == "families":
+        return [("family", family.name) for family in space.families]
+    if not isinstance(system, Combinations) or system.order > 1:
+        return [("", "")] * len(system.regions)
+    names = [axis.name for (axis,) in system.groups]
+    found = []
+    for region in system.regions:
+        name, within = region[0].sets[0]
+        if isinstance(within, Interval):
+            text = f"{within.low:g} to {within.high:g}"
+        else:
+            text = str(space.family(region[0].family).axis(name).native(within.values[0]))
+        twice = names.count(name) > 1  # a family's own axis, that of another is not the same
+        homes = ", ".join(box.family for box in region)
+        found.append((f"{name} ({homes})" if twice else name, text))
+    return found
 
 
 def blind(regions: Sequence[Judged]) -> list[Judged]:

@@ -1,4 +1,4 @@
-"""The command line: hpo-lab run | status | report | price | show | list."""
+"""The command line: hpo-lab run | status | report | price | audit | show | list."""
 
 from __future__ import annotations
 
@@ -76,6 +76,15 @@ def _parser() -> argparse.ArgumentParser:
     shown.add_argument(
         "--sample", type=_positive, default=1000, metavar="N", help="points to estimate from"
     )
+    audited = _verb(verbs, "audit", _audit, "what a tuning run never looked at", study=False)
+    audited.add_argument("log", metavar="LOG", help="its trials: CSV, or Optuna's SQLite file")
+    audited.add_argument(
+        "--space", metavar="FILE", help="what could be tried: TOML, or ConfigSpace's JSON"
+    )
+    audited.add_argument("--universe", metavar="FILE", help="a wider space to compare that with")
+    audited.add_argument("--study", metavar="NAME", help="which study of an Optuna file")
+    audited.add_argument("--maximize", action="store_true", help="in a CSV file higher is better")
+    audited.add_argument("--complete", action="store_true", help="every trial is in the log")
     _verb(verbs, "list", _list, "what there is to build a study from", study=False)
     return parser
 
@@ -204,6 +213,21 @@ def _price_row(landscape: dict[str, Any], space: dict[str, Any]) -> tuple[str, .
 
 def _number(value: float | None) -> str:
     return "unknown" if value is None else f"{value:.4g}"
+
+
+def _audit(given: argparse.Namespace) -> Answer:
+    from hpo_lab.verbs import audit_file
+
+    found = audit_file(
+        given.log,
+        given.space,
+        universe=given.universe,
+        study=given.study,
+        maximize=given.maximize,
+        complete=given.complete,
+        out=given.out,
+    )
+    return 0, found, [found.pop("console"), f"report: {found['path']}"]
 
 
 def _show(given: argparse.Namespace) -> Answer:

@@ -115,6 +115,15 @@ def _cell(row: pd.Series[Any], places: int) -> str:
     return f"{text} ({number(low, places)}–{number(high, places)})"
 
 
+def fixed_width(rows: Sequence[Sequence[str]], numeric: Sequence[bool]) -> list[str]:
+    """Return rows of cells as lines whose columns stand under one another."""
+    columns = [
+        _column(list(cells), right)
+        for cells, right in zip(zip(*rows, strict=True), numeric, strict=True)
+    ]
+    return [_clipped("  ".join(row).rstrip()) for row in zip(*columns, strict=True)]
+
+
 def _column(cells: Sequence[str], right: bool = False) -> list[str]:
     wide = max(map(_length, cells))
     pads = [" " * (wide - _length(cell)) for cell in cells]

@@ -16,6 +16,7 @@ from hpo_lab.figures._words import counted, plain
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure as Drawing
 
     from hpo_lab.figure import Figure
     from hpo_lab.report.views import View
@@ -169,15 +170,22 @@ def _picture(
     partial = missing and not set(figure.tables) <= RUNLESS
     if partial:
         mark_partial(drawing)
-    name = _file_name(figure.name)
-    save(drawing, folder, name)
-    vector = (folder / f"{name}.svg").read_bytes()
+    return drawn(drawing, figure.name, figure.caption(tables), folder, partial=partial)
+
+
+def drawn(
+    drawing: Drawing, name: str, caption: str, folder: Path, *, partial: bool = False
+) -> Picture:
+    """Write a drawing's files into a folder, and return it as it is embedded in the page."""
+    stem = _file_name(name)
+    save(drawing, folder, stem)
+    vector = (folder / f"{stem}.svg").read_bytes()
     kind, content = "svg+xml", vector
     if len(vector) > LARGE:
         kind, content = "png", encoded(drawing, "png")
     uri = f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
     narrow = drawing.get_size_inches()[0] < 4
-    return Picture(name, uri, plain(figure.caption(tables)), partial, bool(narrow))
+    return Picture(stem, uri, plain(caption), partial, bool(narrow))
 
 
 def _banners(facts: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
