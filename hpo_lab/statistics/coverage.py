@@ -12,6 +12,8 @@ excess emptiness X = (E - O) / E.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
@@ -275,14 +277,16 @@ def random_entropy(mass: npt.ArrayLike, visits: int) -> float:
         return float("nan")
     share = given[given > 0] / given.sum()
     if visits > 1_000:
-        return float(entropy(share)) - (len(share) - 1) / (2 * visits * np.log(2))
-    from scipy.stats import binom
+        return float(entropy(share)) - (len(share) - 1) / (2 * visits * math.log(2))
+    from scipy.special import gammaln, xlog1py, xlogy
 
-    counts = np.arange(1, visits + 1)
+    counts = np.arange(1.0, visits + 1)
     each, times = np.unique(np.round(share, 15), return_counts=True)
     bits = -(counts / visits) * np.log2(counts / visits)
-    expected = binom.pmf(counts, visits, each[:, None]) @ bits
-    return float(np.dot(expected, times))
+    ways = gammaln(visits + 1) - gammaln(counts + 1) - gammaln(visits - counts + 1)
+    odds = xlogy(counts, each[:, None]) + xlog1py(visits - counts, -each[:, None])
+    expected: Floats = np.exp(ways + odds) @ bits
+    return float((expected * times).sum())
 
 
 def density_ratios(

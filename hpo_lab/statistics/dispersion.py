@@ -148,6 +148,11 @@ def largest_empty_box(
     return best, box
 
 
+def empty_box_volume(unit: npt.ArrayLike) -> float:
+    """Return only the volume of `largest_empty_box`."""
+    return largest_empty_box(unit)[0]
+
+
 def _largest_gap(values: Floats) -> tuple[float, Floats]:
     stops = np.concatenate([[0.0], np.sort(values), [1.0]])
     gaps = np.diff(stops)
@@ -168,14 +173,10 @@ def random_dispersion(count: int, axes: int, what: str, searches: int = 20) -> F
     measured: Callable[[Floats], float] = {
         "discrepancy": centred_discrepancy,
         "radius": covering_radius,
-        "box": _volume,
+        "box": empty_box_volume,
     }[what]
     rng = np.random.default_rng([count, axes])
     return np.array([measured(rng.random((count, axes))) for _ in range(searches)])
-
-
-def _volume(unit: Floats) -> float:
-    return largest_empty_box(unit)[0]
 
 
 def _unit(unit: npt.ArrayLike) -> Floats:
