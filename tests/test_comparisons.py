@@ -22,6 +22,7 @@ from hpo_lab.errors import InputError
 from hpo_lab.measure import ArmResult, Results
 from hpo_lab.measures.comparisons import CONFIRMATORY, EVERYWHERE, paired_values
 from hpo_lab.study import Study
+from hpo_lab.verbs import facts
 from tests.small_studies import study_file
 
 FIRST = np.array(
@@ -391,6 +392,19 @@ def test_hypotheses_are_tested_and_corrected_together(
     assert (third["verdict"], third["pairs"]) == ("not tested", 1)
     declared = compared[compared["status"] == CONFIRMATORY]
     assert sorted(declared["landscape"]) == ["all", "cora", "cora"]
+
+
+def test_a_report_says_what_was_declared(results: Results) -> None:
+    said = facts(results)["hypotheses"]
+    assert len(said) == 3
+    assert said[0] == (
+        "longer lines: random against grid, total, less, in universe, on cora, at 20 evaluations; "
+        "expected: a grid wastes its budget on one operation"
+    )
+    assert said[1] == (
+        "no difference: universe against declared, total, two-sided, by random, "
+        "over all landscapes, at 8 evaluations"
+    )
 
 
 def test_ranks_over_problems(results: Results) -> None:

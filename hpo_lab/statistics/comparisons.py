@@ -7,6 +7,7 @@ are (instances, repetitions) arrays whose entries are paired, inf where a run ne
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -252,23 +253,30 @@ def bayesian_signed_rank(
     if not (rope >= 0 and prior > 0 and draws >= 1):
         raise ValueError("rope must be at least 0, prior above 0, draws at least 1")
     d = np.append(0.0, _finite(differences))
-    means = (d[:, None] + d) / 2
-    below, above = _beyond(-means, rope), _beyond(means, rope)
-    rng = np.random.default_rng(seed)
-    shape = np.where(np.arange(len(d)) == 0, prior, 1.0)
+    order = np.argsort(d, kind="stable")
+    means = (d[order][:, None] + d[order]) / 2  # rows and columns rise
+    below = (means < -rope).sum(axis=1), (means <= -rope).sum(axis=1)
+    not_above = (means <= rope).sum(axis=1), (means < rope).sum(axis=1)
     won = np.zeros(3)
     size = max(1, 2_000_000 // len(d))  # draws at a time, to bound memory
-    for start in range(0, draws, size):
-        w = rng.standard_gamma(shape, (min(size, draws - start), len(d)))
-        w /= w.sum(axis=1, keepdims=True)
-        left, right = ((w @ below) * w).sum(axis=1), ((w @ above) * w).sum(axis=1)
+    for block, start in enumerate(range(0, draws, size)):
+        count = min(size, draws - start)
+        w = _dirichlet(len(d), prior, count, seed, block)[order]
+        up_to = np.concatenate([np.zeros((1, count)), np.cumsum(w, axis=0)])
+        left = (w * (up_to[below[0]] + up_to[below[1]])).sum(axis=0) / 2
+        right = 1 - (w * (up_to[not_above[0]] + up_to[not_above[1]])).sum(axis=0) / 2
         winners = np.argmax(np.stack([left, 1 - left - right, right]), axis=0)
         won += np.bincount(winners, minlength=3)
     return Posterior(*(won / draws).tolist())
 
 
-def _beyond(means: Floats, rope: float) -> Floats:
-    return np.asarray((means > rope) + 0.5 * (means == rope), dtype=np.float64)
+@lru_cache(maxsize=8)
+def _dirichlet(size: int, prior: float, draws: int, seed: int, block: int) -> Floats:
+    """Draws (size, draws) of Dirichlet (prior, 1, .., 1), kept: every comparison needs them."""
+    shape = np.where(np.arange(size) == 0, prior, 1.0)[:, None]
+    w = np.random.default_rng([seed, block]).standard_gamma(shape, (size, draws))
+    w /= w.sum(axis=0)
+    return w
 
 
 @dataclass(frozen=True, slots=True)
