@@ -16,7 +16,16 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 
 from hpo_lab.errors import InputError, nearest
-from hpo_lab.region import Among, AxisSet, Box, Region, intersect_sets, whole_axis
+from hpo_lab.region import (
+    Among,
+    AxisSet,
+    Box,
+    Region,
+    axis_values,
+    intersect_sets,
+    whole,
+    whole_axis,
+)
 from hpo_lab.space import Axis, Bools, Choice, Family, Ints, Points, Record, Space
 
 
@@ -106,9 +115,21 @@ class View:
     @cached_property
     def image(self) -> Region:
         """Where the declared space lies in the universe: one box a family."""
+        return self.push(whole(self.declared))
+
+    def push(self, region: Region) -> Region:
+        """Return where a region of the declared space lies in the universe, box by box.
+
+        The region may not have ties of its own.
+        """
         boxes = []
-        for family, wires in zip(self.declared.families, self.wires, strict=True):
-            sets = [(wire.axis, _reach(family, wire)) for wire in wires]
+        for box in region:
+            if box.ties:
+                raise InputError("a region with tied axes cannot be drawn in the universe")
+            index = self.declared.index(box.family)
+            family, wires = self.declared.families[index], self.wires[index]
+            given = box.full(family)
+            sets = [(wire.axis, _reach(family, wire, given)) for wire in wires]
             sources: dict[str, list[str]] = {}
             for wire in wires:
                 if wire.source is not None:
@@ -155,13 +176,16 @@ class View:
         }
 
 
-def _reach(family: Family, wire: Wire) -> AxisSet:
-    """The set of values that a universe axis can take."""
+def _reach(family: Family, wire: Wire, given: dict[str, AxisSet]) -> AxisSet:
+    """The set of values that a universe axis can take where declared axes keep to their sets."""
     if wire.source is None:
         return Among((wire.constant,))
-    if wire.table is not None:
-        return Among(tuple(sorted(wire.table)))
-    return whole_axis(family.axis(wire.source))
+    within = given[wire.source]
+    if wire.table is None:
+        return within
+    indices = axis_values(family.axis(wire.source), within)
+    kept = wire.table if indices is None else [wire.table[int(i)] for i in indices]
+    return Among(tuple(sorted(kept)))
 
 
 def _pull_sets(
