@@ -76,6 +76,17 @@ def _parser() -> argparse.ArgumentParser:
     shown.add_argument(
         "--sample", type=_positive, default=1000, metavar="N", help="points to estimate from"
     )
+    noise = _verb(
+        verbs, "bias", _bias, "where a strategy goes when there is nothing to learn", study=False
+    )
+    noise.add_argument(
+        "strategy", nargs="+", metavar="STRATEGY", help="a name, then its settings as key=value"
+    )
+    noise.add_argument("--runs", type=_positive, default=100, metavar="N", help="at least 100")
+    noise.add_argument(
+        "--budget", type=_positive, default=100, metavar="N", help="evaluations a run"
+    )
+    noise.add_argument("--dimensions", type=_positive, nargs="+", default=[2, 5, 10], metavar="D")
     audited = _verb(verbs, "audit", _audit, "what a tuning run never looked at", study=False)
     audited.add_argument("log", metavar="LOG", help="its trials: CSV, or Optuna's SQLite file")
     audited.add_argument(
@@ -235,7 +246,7 @@ def _show(given: argparse.Namespace) -> Answer:
     from hpo_lab.verbs import show
 
     out = given.out or "results/landscapes"
-    asked = [(" ".join(words), *_landscape(words)) for words in _words(given.landscapes)]
+    asked = [(" ".join(words), *_named("landscapes", words)) for words in _words(given.landscapes)]
     made = [(text, make("landscapes", name, arguments)) for text, name, arguments in asked]
     found, lines = [], []
     for text, landscape in made:
@@ -245,6 +256,30 @@ def _show(given: argparse.Namespace) -> Answer:
         found.append(one)
         lines += [*said, *(f"  picture: {path}" for path in one["pictures"]), ""]
     return 0, {"landscapes": found}, lines[:-1]
+
+
+def _bias(given: argparse.Namespace) -> Answer:
+    from hpo_lab.harness import progress_bar
+    from hpo_lab.verbs import bias
+
+    groups = _words(given.strategy)
+    if len(groups) > 1:
+        raise InputError(f'one strategy at a time, not "{groups[0][0]}" and "{groups[1][0]}"')
+    name, settings = _named("strategies", groups[0])
+    with progress_bar() as progress:
+        found = bias(
+            name,
+            settings,
+            given.out,
+            dimensions=given.dimensions,
+            budget=given.budget,
+            runs=given.runs,
+            workers=given.workers,
+            progress=progress,
+            plugins=tuple(given.plugin),
+        )
+    lines = found.pop("lines")
+    return 0, found, [*lines, *(f"picture: {path}" for path in found["pictures"][-1:])]
 
 
 def _words(given: Sequence[str]) -> list[list[str]]:
@@ -260,11 +295,11 @@ def _words(given: Sequence[str]) -> list[list[str]]:
     return groups
 
 
-def _landscape(words: Sequence[str]) -> tuple[str, dict[str, Any]]:
+def _named(kind: str, words: Sequence[str]) -> tuple[str, dict[str, Any]]:
     """A name and its arguments: TOML values, or plain words where that is what is wanted."""
     from hpo_lab.discovery import arguments, find
 
-    kinds = arguments(find("landscapes", words[0]))
+    kinds = arguments(find(kind, words[0]))
     given: dict[str, Any] = {}
     for word in words[1:]:
         key, text = word.split("=", 1)

@@ -11,6 +11,7 @@ Everything is minimised. Arrays come in and arrays go out; nothing here knows wh
 * ``attainment``: which share of the runs had a value that good by then
 * ``comparisons``: two strategies or spaces, paired: effects, tests, posteriors
 * ``rankings``: several strategies over problems, for the appendix
+* ``bias``: where a search goes when there is nothing to learn
 * ``aggregates``: many runs in one number or one curve
 """
 
@@ -36,6 +37,7 @@ from hpo_lab.statistics.attribution import (
     shapley_bounds,
     subset_minima,
 )
+from hpo_lab.statistics.bias import Bias, structural_bias
 from hpo_lab.statistics.comparisons import (
     Direction,
     Paired,
@@ -82,6 +84,7 @@ from hpo_lab.statistics.intervals import (
     bootstrap_mean,
     bootstrap_means,
     bootstrap_median,
+    lower_median,
     resampled_runs,
 )
 from hpo_lab.statistics.random_search import (
@@ -141,6 +144,7 @@ __all__ = [
     "NEVER_SEEN",
     "NO_EVIDENCE",
     "UNTESTABLE",
+    "Bias",
     "Chance",
     "Direction",
     "Friedman",
@@ -191,6 +195,7 @@ __all__ = [
     "least_visits",
     "log_budgets",
     "log_targets",
+    "lower_median",
     "mean_by_chance",
     "mean_rank_difference",
     "members",
@@ -224,6 +229,7 @@ __all__ = [
     "share_interval",
     "signed_rank_p_value",
     "simulated_occupied",
+    "structural_bias",
     "subset_minima",
     "verdicts",
     "visit_chance",
