@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from hpo_lab.measures.runtimes import TO_BEST_FOUND, TO_OPTIMUM
 from hpo_lab.space import Floats, Ints
 from hpo_lab.statistics import runtimes
 from hpo_lab.study import Study
+from hpo_lab.testing.measure import check_measure
 from tests.small_studies import own_landscape
 
 INF = float("inf")
@@ -201,3 +203,29 @@ def test_running_times_against_a_loop(results: Results) -> None:
             shares.append(np.mean(reached))
         assert solved["solved"].iloc[-1] == pytest.approx(own["success"].mean())
         assert solved["solved"].is_monotonic_increasing
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "return np.full(len(x), np.nan)",  # nothing ever succeeds
+        "return np.where(x < 0.9, np.nan, x + 1.0)",  # some runs never do
+    ],
+)
+def test_runs_without_success_have_tables_too(line: str, tmp_path: Path) -> None:
+    text = STUDY.replace('[[landscapes]]\nuse = "peaks"\npeaks = 3\n', "")
+    (tmp_path / "study.toml").write_text(text.replace("budget = 40", "budget = [1, 6]"))
+    with own_landscape(tmp_path, line) as file:
+        study = Study.read(tmp_path / "study.toml")
+        hpo_lab.run(study, tmp_path / "out", workers=1, plugins=[str(file)])
+        results = Results.load(study, tmp_path / "out")
+        for name in ("comparisons", "hypotheses", "ranks", "runtimes", "ecdf", "attainment"):
+            check_measure(discovery.make("measures", name, {}), results)
+        table = discovery.make("measures", "comparisons", {})(results)
+        assert table["median"].notna().all()
+        assert (table["p"].isna() | (table["p"] <= 1)).all()
+        if "full" in line:
+            assert (table["a12"] == 0.5).all()
+            reached = discovery.make("measures", "runtimes", {})(results)
+            assert (reached["success"] == 0).all()
+            assert np.isinf(reached["ert"]).all()

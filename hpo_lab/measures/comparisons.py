@@ -19,6 +19,7 @@ from hpo_lab.statistics import (
     has_intervals,
     holm,
     improvement_placements,
+    lower_median,
     paired_differences,
     share_interval,
 )
@@ -191,8 +192,7 @@ def _over_instances(values: Floats) -> Floats:
     """The mean (repetitions,) over instances, or their median where some value is infinite."""
     if np.isfinite(values).all():
         return np.asarray(values.mean(axis=0))
-    middle: Floats = np.quantile(values, 0.5, axis=0, method="inverted_cdf")
-    return middle
+    return lower_median(values, axis=0)
 
 
 def _stacked(rows: Sequence[Floats]) -> Floats:
@@ -258,8 +258,9 @@ def landscape_scales(results: Results) -> dict[str, float]:
     for arm in results.arms:
         for cell in arm.cells:
             label = arm.arm.landscape.label
-            regret = cell.truth[:, 0] - best[label, cell.instance]
-            firsts.setdefault(label, []).append(regret[np.isfinite(regret)])
+            first = cell.truth[:, 0]
+            regret = first[np.isfinite(first)] - best[label, cell.instance]
+            firsts.setdefault(label, []).append(regret)
     joined = {label: np.concatenate(parts) for label, parts in firsts.items()}
     return {label: float(np.median(all_)) if len(all_) else 0.0 for label, all_ in joined.items()}
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from hpo_lab.measure import ArmResult, Measure, Results
 from hpo_lab.space import Floats
-from hpo_lab.statistics import bootstrap_means, friedman, has_intervals, ranks
+from hpo_lab.statistics import bootstrap_means, friedman, has_intervals, lower_median, ranks
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,7 +67,7 @@ def _rows(labels: dict[str, object], names: list[str], values: Floats) -> list[d
     limits = np.full((len(names), 2), np.nan)
     if has_intervals(problems, repetitions):
         limits = bootstrap_means(ranked)
-    medians = np.quantile(values, 0.5, axis=1, method="inverted_cdf")
+    medians = lower_median(values, axis=1)
     tested = friedman(medians) if problems > 1 else None
     return [
         {

@@ -11,7 +11,7 @@ from hpo_lab.landscape import Optimum
 from hpo_lab.measure import ArmResult, Measure, Results
 from hpo_lab.measures.comparisons import best_known
 from hpo_lab.space import Floats, Ints
-from hpo_lab.statistics import expected_running_times, first_hits, log_targets
+from hpo_lab.statistics import expected_running_times, first_hits, log_targets, lower_median
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,7 +60,7 @@ class Runtimes(Measure):
                 "runs": len(hits),
                 "success": (hits > 0).mean(axis=0),
                 "ert": expected_running_times(hits, spent),
-                "median": np.quantile(times, 0.5, axis=0, method="inverted_cdf"),
+                "median": lower_median(times, axis=0),
             }
         )
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hpo_lab.statistics._arrays import Floats
-from hpo_lab.statistics.intervals import bootstrap_mean, bootstrap_median
+from hpo_lab.statistics.intervals import bootstrap_mean, bootstrap_median, lower_median
 
 Direction = Literal["less", "greater", "two-sided"]
 NO_INTERVAL = (float("nan"), float("nan"))
@@ -63,8 +63,7 @@ def independent_differences(differences: npt.ArrayLike) -> Floats:
         return np.asarray(runs[0])
     if np.isfinite(runs).all():
         return np.asarray(runs.mean(axis=1))
-    middle: Floats = np.quantile(runs, 0.5, axis=1, method="inverted_cdf")
-    return middle
+    return lower_median(runs)
 
 
 def improvement_placements(first: npt.ArrayLike, second: npt.ArrayLike) -> Floats:
@@ -334,7 +333,7 @@ def compare(
         clustered=len(d) > 1,
         mean=float(d.mean()) if finite else float("nan"),
         mean_interval=(shown and finite and bootstrap_mean(d)) or NO_INTERVAL,
-        median=float(np.quantile(d, 0.5, method="averaged_inverted_cdf")),
+        median=_median(d),
         median_interval=(shown and bootstrap_median(d)) or NO_INTERVAL,
         improvement=float(better.mean()),
         improvement_interval=(shown and share_interval(better)) or NO_INTERVAL,
@@ -343,6 +342,12 @@ def compare(
         p=signed_rank_p_value(independent, direction) if tested else float("nan"),
         posterior=bayesian_signed_rank(independent, rope) if believable else unknown,
     )
+
+
+def _median(d: Floats) -> float:
+    """The median; nan where it lies between -inf and inf."""
+    low, high = float(lower_median(d.ravel())), -float(lower_median(-d.ravel()))
+    return low if low == high else (low + high) / 2
 
 
 def has_intervals(instances: int, repetitions: int) -> bool:

@@ -191,6 +191,19 @@ def _bca(means: Floats, resampled: Floats, z: float) -> Floats:
     return np.asarray(np.take_along_axis(np.sort(resampled, axis=0), order, axis=0).T)
 
 
+def lower_median(values: npt.ArrayLike, axis: int = -1) -> Floats:
+    """Return the lower median along an axis: of an even number the lesser of the middle two.
+
+    It is one of the values, so inf is allowed, which numpy's median and quantiles trip over.
+
+    >>> lower_median([[1.0, 2.0, np.inf, np.inf], [3.0, 1.0, 2.0, 0.0]]).tolist()
+    [2.0, 1.0]
+    """
+    given = np.asarray(values, dtype=np.float64)
+    place = (given.shape[axis] - 1) // 2
+    return np.asarray(np.take(np.partition(given, place, axis=axis), place, axis=axis))
+
+
 def bootstrap_median(
     values: npt.ArrayLike, *, level: float = 0.95, resamples: int = 2_000, seed: int = 0
 ) -> tuple[float, float] | None:
@@ -215,8 +228,8 @@ def bootstrap_median(
     draws = resampled_runs(*runs.shape, resamples=resamples, seed=seed).reshape(resamples, -1)
     middle = (draws.shape[1] - 1) // 2, draws.shape[1] // 2
     ranked = np.sort(runs.ravel()[draws], axis=1)
-    low = np.quantile(ranked[:, middle[0]], (1 - level) / 2, method="inverted_cdf")
-    high = np.quantile(ranked[:, middle[1]], (1 + level) / 2, method="inverted_cdf")
+    rank = int(resamples * (1 - level) / 2)  # rounding outwards
+    low, high = np.sort(ranked[:, middle[0]])[rank], np.sort(ranked[:, middle[1]])[-1 - rank]
     return float(low), float(high)
 
 
