@@ -63,6 +63,20 @@ def test_aggregates_of_runs_without_success() -> None:
     assert s.performance_profile([1.0, INF], [1e300]).tolist() == [0.5]
 
 
+def test_intervals_of_aggregates_are_those_of_the_stratified_bootstrap() -> None:
+    """Against a plain loop over tasks: ends within 4 standard errors of a simulated percentile."""
+    rng = np.random.default_rng(0)
+    loop = [
+        s.interquartile_mean(np.concatenate([rng.choice(task, len(task)) for task in FIRST]))
+        for _ in range(4000)
+    ]
+    found = s.aggregate_interval(FIRST, s.interquartile_mean, resamples=4000)
+    assert found == pytest.approx(np.quantile(loop, [0.025, 0.975]), abs=0.06)
+    paired = s.aggregate_interval(FIRST, s.interquartile_mean, other=FIRST + 1)
+    assert paired == pytest.approx((-1.0, -1.0))
+    assert s.aggregate_interval([[1.0, 1.0]], s.interquartile_mean) is None
+
+
 def test_a12_against_all_pairs() -> None:
     rng = np.random.default_rng(3)
     x, y = rng.integers(0, 6, (3, 9)).astype(float), rng.integers(0, 6, (3, 7)).astype(float)

@@ -136,6 +136,7 @@ def test_arguments_that_make_no_sense_are_refused(wrong: Any) -> None:
 
 # --- tables ------------------------------------------------------------------------------------
 
+OURS = ("comparisons", "hypotheses", "ranks", "aggregates", "runtimes", "ecdf", "attainment")
 STUDY = """
 schema = 1
 name = "runtimes"
@@ -219,7 +220,7 @@ def test_runs_without_success_have_tables_too(line: str, tmp_path: Path) -> None
         study = Study.read(tmp_path / "study.toml")
         hpo_lab.run(study, tmp_path / "out", workers=1, plugins=[str(file)])
         results = Results.load(study, tmp_path / "out")
-        for name in ("comparisons", "hypotheses", "ranks", "runtimes", "ecdf", "attainment"):
+        for name in OURS:
             check_measure(discovery.make("measures", name, {}), results)
         table = discovery.make("measures", "comparisons", {})(results)
         assert table["median"].notna().all()

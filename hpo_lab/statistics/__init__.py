@@ -16,6 +16,7 @@ Everything is minimised. Arrays come in and arrays go out; nothing here knows wh
 """
 
 from hpo_lab.statistics.aggregates import (
+    aggregate_interval,
     interquartile_mean,
     optimality_gap,
     performance_profile,
@@ -155,6 +156,7 @@ __all__ = [
     "Verdicts",
     "a12",
     "a12_interval",
+    "aggregate_interval",
     "attained_by",
     "attainment_difference",
     "attainment_function",

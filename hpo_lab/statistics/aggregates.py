@@ -6,10 +6,13 @@ precipice", NeurIPS, section 4. Theirs are scores to be maximised: ours are thei
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 
 from hpo_lab.statistics._arrays import Floats
+from hpo_lab.statistics.intervals import resampled_runs
 
 
 def interquartile_mean(values: npt.ArrayLike) -> float:
@@ -49,6 +52,49 @@ def performance_profile(values: npt.ArrayLike, thresholds: npt.ArrayLike) -> Flo
     """
     ranked = np.sort(_known(values))
     return np.asarray(np.searchsorted(ranked, np.asarray(thresholds), "right") / len(ranked))
+
+
+def aggregate_interval(
+    values: npt.ArrayLike,
+    statistic: Callable[[Floats], float],
+    *,
+    other: npt.ArrayLike | None = None,
+    level: float = 0.95,
+    resamples: int = 1_000,
+    seed: int = 0,
+) -> tuple[float, float] | None:
+    """Return the interval of a statistic of all values (tasks, repetitions), or of a difference.
+
+    With ``other`` of the same shape it is that of statistic(values) - statistic(other), pairs
+    kept. Percentiles over resamples of the repetitions within each task, the tasks staying as they
+    are: rliable's stratified bootstrap. So it speaks of these tasks, not of others like them; and
+    it is approximate, for percentiles of few repetitions are too close together. None where
+    nothing varies within a task. Raises ValueError for shapes that do not fit or nan.
+
+    >>> values = np.random.default_rng(0).exponential(size=(6, 20))
+    >>> low, high = aggregate_interval(values, interquartile_mean)
+    >>> low < interquartile_mean(values) < high
+    True
+    """
+    given = np.asarray(values, dtype=np.float64)
+    paired = given if other is None else np.asarray(other, dtype=np.float64)
+    if given.ndim != 2 or paired.shape != given.shape or np.isnan([given, paired]).any():
+        raise ValueError("values must be (tasks, repetitions) without nan, and other alike")
+    if (given == given[:, :1]).all() and (paired == paired[:, :1]).all():
+        return None
+    draws = np.stack(
+        [
+            resampled_runs(1, given.shape[1], resamples=resamples, seed=seed + task)[:, 0]
+            for task in range(len(given))
+        ],
+        axis=1,
+    )
+    places = draws + given.shape[1] * np.arange(len(given))[:, None]
+    found = np.array([statistic(given.ravel()[place]) for place in places])
+    if other is not None:
+        found = found - np.array([statistic(paired.ravel()[place]) for place in places])
+    rank, ranked = int(resamples * (1 - level) / 2), np.sort(found)
+    return float(ranked[rank]), float(ranked[-1 - rank])
 
 
 def _known(values: npt.ArrayLike) -> Floats:
