@@ -91,10 +91,11 @@ def blind_rules(
 
     ``points`` (n,) are all evaluations of all runs in the space, ``run`` (n,) says in which run
     each was, from 0; there were ``runs`` runs (default: as many as are named) of ``budget``
-    evaluations. Where there is a single run, or the strategy is ``deterministic`` and all runs are
-    one, there is nothing to confirm with: then a rule is larger than what the same search for
-    rules finds in each of 19 simulated uniform searches. At most ``most`` rules, none of which
-    says what another one says. Raises InputError for counts and arrays that do not fit together.
+    evaluations. Where there is a single run, or the strategy is ``deterministic`` (as it is taken
+    to be where all runs visit the same points), there is nothing to confirm with: then a rule is
+    larger than what the same search for rules finds in each of 19 simulated uniform searches. At
+    most ``most`` rules, none of which says what another one says. Raises InputError for counts
+    and arrays that do not fit together.
 
     >>> from hpo_lab.space import Choice, Real
     >>> space = Space.box(Choice("op", ("gat", "gcn", "skip")), Real("lr", 1e-5, 1e-1, log=True))
@@ -106,6 +107,7 @@ def blind_rules(
     """
     total = int(run.max(initial=-1)) + 1 if runs is None else runs
     _check(space, points, run, budget, total, most)
+    deterministic |= total > 1 and _all_the_same(points, run, total)
     if deterministic or total == 1:
         return _of_one_run(space, points[run == 0], budget, deterministic, most, seed)
     proposed = [one.region for one in _proposals(space, points[run % 2 == 0], most, seed)]
@@ -136,6 +138,15 @@ def _check(space: Space, points: Points, run: Ints, budget: int, runs: int, most
         raise InputError(f"run must number the runs from 0 to {runs - 1}")
     if not space.contains(points).all():
         raise InputError("some points lie outside the space; leave them out or widen it")
+
+
+def _all_the_same(points: Points, run: Ints, runs: int) -> bool:
+    """Whether every run visits the points of the first one, in the same order."""
+    lengths = np.bincount(run, minlength=runs)
+    if (lengths != lengths[0]).any() or not len(points):
+        return False
+    keys = points.keys()[np.argsort(run, kind="stable")].reshape(runs, -1)
+    return bool((keys == keys[0]).all())
 
 
 def _counts(space: Space, regions: Sequence[Region], points: Points, run: Ints, runs: int) -> Ints:

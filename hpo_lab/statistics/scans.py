@@ -222,7 +222,7 @@ class Scan:
     fair: float
     price: float = 2.0
 
-    def sparsest(self, ratio: float, *, starts: int = 200, seed: int = 0) -> SparseBox:
+    def sparsest(self, ratio: float, *, starts: int = 100, seed: int = 0) -> SparseBox:
         """Return the box of the highest score that was found, at this share of the fair density.
 
         Climbs start from the axes that have most to give, from peeling, and from the best of
@@ -250,6 +250,10 @@ class Scan:
             sides = list(self._climbed(sides, ratio).sides)
         turns = [self._climbed(sides, 0.0, first) for first in range(max(len(self.axes), 1))]
         return max(turns, key=lambda found: found.score)
+
+    @cached_property
+    def _everything(self) -> list[Side]:
+        return [axis.everything for axis in self.axes]
 
     def _cost(self, ratio: float) -> float:
         """What a visit costs; at a ratio of 0 more than all space is worth."""
@@ -290,7 +294,7 @@ class Scan:
 
     def _peeled(self, ratio: float) -> list[Side]:
         """Peel off, again and again, where visits are densest; the best box on the way."""
-        sides: list[Side] = [axis.everything for axis in self.axes]
+        sides = list(self._everything)
         best, highest = list(sides), -math.inf
         while (mass := math.prod(side.mass for side in sides)) * self.fair > LEAST:
             inside = self._inside(sides)
@@ -310,7 +314,7 @@ class Scan:
 
     def _slabs(self, ratio: float) -> list[list[Side]]:
         """The best box on each axis alone, of the axes where it is worth most."""
-        everything: list[Side] = [axis.everything for axis in self.axes]
+        everything = self._everything
         gain, cost = (1 - ratio) * self.fair, self._cost(ratio)
         all_points = np.ones(self.points, np.bool_)
         slabs = [everything]
@@ -328,7 +332,7 @@ class Scan:
 
     def _some(self, rng: np.random.Generator) -> list[Side]:
         """A random box on up to three axes."""
-        sides: list[Side] = [axis.everything for axis in self.axes]
+        sides = list(self._everything)
         chosen = rng.permutation(len(self.axes))[: rng.integers(1, 4)]
         mass = 10.0 ** rng.uniform(-2.0, -0.5)
         for place in chosen:
