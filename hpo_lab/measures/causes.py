@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from hpo_lab.controls import Moved
+from hpo_lab.landscape import Landscape
 from hpo_lab.measure import ArmResult, Cell, Measure, Results, System, systems_of
 from hpo_lab.measures.regions import BLIND, samples, table_of, visits_at
 from hpo_lab.space import Bools, Floats, Ints, Points
 from hpo_lab.statistics import (
+    BY_CONSTRUCTION,
     EXCLUDED,
     benjamini_hochberg,
     benjamini_yekutieli,
@@ -21,7 +23,6 @@ from hpo_lab.statistics import (
     visit_p_value,
     visit_upper_bound,
 )
-from hpo_lab.study import Study
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,7 +82,7 @@ class Causes(Measure):
         import pandas as pd
 
         blocks = [
-            _rows(results.study, arm, cell, system)
+            _rows(arm, cell, system)
             for arm in results.arms
             for cell in arm.cells
             for system in systems_of(results.study, cell.problem)
@@ -95,7 +96,7 @@ _KEPT = (
 )
 
 
-def _rows(study: Study, arm: ArmResult, cell: Cell, system: System) -> pd.DataFrame:
+def _rows(arm: ArmResult, cell: Cell, system: System) -> pd.DataFrame:
     every = table_of(arm, cell, system)
     blind = np.isin(every["verdict"], (*BLIND, EXCLUDED))
     empty = ~blind & (every["runs_visited"] == 0).to_numpy()
@@ -113,20 +114,20 @@ def _rows(study: Study, arm: ArmResult, cell: Cell, system: System) -> pd.DataFr
         system.partition,
     )
     found = {
-        name: _evidence(study, arm, cell.instance, name, system, spots)
+        name: _evidence(cell, arm.controls.get((name, cell.instance)), name, system, spots)
         for name in ("flat", "shifted", "relabelled")
     }
     design, by_design = _design(arm, cell, system, spots)
-    rows["cause"] = np.where(rows["verdict"] == EXCLUDED, BY_SPACE, TOO_SMALL).astype(object)
-    late = rows["verdict"].eq("never, by construction").to_numpy()[inside]
+    late = (rows["verdict"] == BY_CONSTRUCTION).to_numpy()[inside]
     small = late & ((1 - spots.chance) > ALPHA)  # one run of uniform search could miss it, too
-    rows.loc[inside, "cause"] = np.where(small, TOO_SMALL, _causes(found, by_design))
-    rows["design"] = design
+    cause = np.where(rows["verdict"] == EXCLUDED, BY_SPACE, TOO_SMALL).astype(object)
+    cause[inside] = np.where(small, TOO_SMALL, _causes(found, by_design))
+    told = {"cause": cause, "design": np.full(len(rows), design)}
     for name, one in found.items():
         for column, values in one.columns().items():
-            rows[f"{name}_{column}"] = np.nan
-            rows.loc[inside, f"{name}_{column}"] = values
-    return rows
+            told[f"{name}_{column}"] = np.full(len(rows), np.nan)
+            told[f"{name}_{column}"][inside] = values
+    return rows.assign(**told)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -173,13 +174,11 @@ class _Evidence:
         }
 
 
-def _evidence(
-    study: Study, arm: ArmResult, instance: int, name: str, system: System, spots: _Spots
-) -> _Evidence:
+def _evidence(own: Cell, cell: Cell | None, name: str, system: System, spots: _Spots) -> _Evidence:
+    """What a control's cell says beside the arm's own."""
     count = len(spots.index)
     nothing, no = np.full(count, np.nan), np.zeros(count, dtype=bool)
-    cell = arm.controls.get((name, instance))
-    if cell is None:
+    if cell is None or not count:
         return _Evidence(0, nothing, nothing, no, nothing, nothing, no)
     runs = len(cell.repetitions)
     visits = spots.visits(cell, system.labels(cell.lifted))
@@ -191,7 +190,7 @@ def _evidence(
     fewer = spots.corrected(fewer_runs_p_value(spots.came, spots.runs, came, runs))
     if name == "flat":
         return _Evidence(runs, came.astype(float), p, avoided, fewer, nothing, no)
-    origin = _origin(study, arm, name, cell)
+    origin = _origin(own.problem.landscape, name, cell)
     there = spots.visits(cell, system.labels(origin)) >= spots.least
     only_there, only_here = (there & ~here).sum(axis=0), (here & ~there).sum(axis=0)
     differ = np.maximum(only_there + only_here, 1)
@@ -200,14 +199,12 @@ def _evidence(
     return _Evidence(runs, came.astype(float), p, avoided, fewer, elsewhere, follows)
 
 
-def _origin(study: Study, arm: ArmResult, name: str, cell: Cell) -> Points:
+def _origin(landscape: Landscape, name: str, cell: Cell) -> Points:
     """Where in the landscape itself each trial (N,) of a control was evaluated."""
-    control = next(one for one in study.controls_of(arm.arm) if one.control == name)
     parts = []
     for row, repetition in enumerate(cell.repetitions.tolist()):
-        moved = control.problem(cell.instance, repetition).landscape
-        mine = cell.lifted[np.flatnonzero(cell.run == row)]
-        parts.append(moved.move(mine) if isinstance(moved, Moved) else mine)
+        moved = Moved(landscape, name, (cell.instance, repetition))
+        parts.append(moved.move(cell.lifted[np.flatnonzero(cell.run == row)]))
     return Points.concatenate(parts)
 
 
