@@ -12,13 +12,13 @@ import numpy as np
 from hpo_lab.assumption import View
 from hpo_lab.measure import ArmResult, Cell, system_masses
 from hpo_lab.measures.regions import samples
-from hpo_lab.region import BoxSystem, Cells, Combinations, Families, split
-from hpo_lab.space import Floats, Ints
+from hpo_lab.region import BoxSystem, Cells, Combinations, Families, part_of, split
+from hpo_lab.space import Axis, Floats, Ints, Points
 from hpo_lab.statistics import NEVER, first_visits, region_visits
 
 BLOCK = 65_536  # trials that are labelled at a time
 TABLE = 4_000_000  # entries of a table of runs and regions
-CELLS = 16_384  # cells of the finest level
+CELLS = 4_096  # cells of the finest level
 ALPHA = 0.05
 
 
@@ -103,7 +103,32 @@ def _labelled(cell: Cell, system: BoxSystem, start: int, stop: int) -> Iterator[
     low, high = np.searchsorted(cell.run, [start, stop])
     for row in range(int(low), int(high), BLOCK):
         rows = slice(row, min(row + BLOCK, int(high)))
-        yield rows, system.labels(cell.lifted[rows])
+        yield rows, labels_of(system, cell.lifted[rows])
+
+
+def labels_of(system: BoxSystem, points: Points) -> Ints:
+    """Return ``system.labels(points)``; of many pairs, with each axis looked at only once."""
+    if not (isinstance(system, Combinations) and system.order == 2):
+        return system.labels(points)
+    parts: dict[Axis, Ints] = {}
+    labels = np.full((len(points), len(system.groups)), -1)
+    for place, (group, about) in enumerate(zip(system.groups, groups_of(system), strict=True)):
+        a, b = (_part(parts, system, axis, points) for axis in group)
+        label = about.regions.start + a * len(split(group[1], system.bins)) + b
+        labels[:, place] = np.where((a >= 0) & (b >= 0), label, -1)
+    return labels
+
+
+def _part(parts: dict[Axis, Ints], system: Combinations, axis: Axis, points: Points) -> Ints:
+    """Which part (n,) of an axis each point lies in, -1 where the point does not have the axis."""
+    if axis not in parts:
+        space = system.space
+        homes = [axis in family.axes for family in space.families]
+        here = slice(None) if all(homes) else np.flatnonzero(np.array(homes)[points.family])
+        values = points.values[here, space.columns.index(axis.name)]
+        parts[axis] = np.full(len(points), -1)
+        parts[axis][here] = part_of(axis, split(axis, system.bins), values)
+    return parts[axis]
 
 
 # --- levels of cells ---------------------------------------------------------------------------
@@ -173,7 +198,7 @@ def simulated_fills(
     for start in range(0, searches, step):
         stop = min(start + step, searches)
         rows = slice(start * runs * length, stop * runs * length)
-        labels = system.labels(view.lift(drawn[rows]))
+        labels = labels_of(system, view.lift(drawn[rows]))
         first = first_visits(labels, owner[rows] - start, when[rows], stop - start, regions)
         for place, group in enumerate(groups):
             filled[start:stop, place] = _filled(first[:, group.regions], np.array(budgets))

@@ -37,7 +37,7 @@ class Coverage(Measure):
     """Occupied cells of a run against what uniform search fills, exactly and simulated.
 
     The cells are mixed-radix products of the universe's leading axes, at most
-    ``cells_per_evaluation`` times the budget of them (and 16,384), so that uniform search neither
+    ``cells_per_evaluation`` times the budget of them (and 4,096), so that uniform search neither
     fills nor ignores them. ``expected_in_space`` blames the search (uniform on the declared
     space), ``expected_in_universe`` blames the space (uniform on the universe), both
     E Σ 1 − (1 − μ_c)^T; ``excess_emptiness`` = (expected_in_space − occupied) /
@@ -120,7 +120,7 @@ def _distinct(cell: Cell) -> tuple[float, int]:
     number = _numbers(cell)
     runs = len(cell.repetitions)
     each = occupied(number, cell.run, cell.evaluation, runs, [cell.budget])[:, 0]
-    return float(each.mean()), len(np.unique(number))
+    return float(each.mean()), int(number.max(initial=-1)) + 1
 
 
 def _numbers(cell: Cell) -> Ints:

@@ -49,7 +49,7 @@ class Occupancy(Measure):
 
     The regions are one- and two-dimensional marginals (families; options and pairs of choices;
     ``bins`` parts of a number, alone and with another axis) and mixed-radix cells of nearly equal
-    measure at every testable level (4, 16, 64, .. cells of the universe, at most 16,384).
+    measure at every testable level (4, 16, 64, .. cells of the universe, at most 4,096).
     ``scope`` is "one run" (means over runs) or "all runs" (their union, against random search of
     as many runs). ``dimension`` counts the axes that a region looks at. ``axes`` names a single
     axis or pair, at the last evaluation only; where it is empty, the row sums up the system.
