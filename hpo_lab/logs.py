@@ -298,7 +298,7 @@ def _numbers(column: Column) -> Floats:
     import pandas as pd
 
     kept = pd.Series(column, dtype=object)
-    kept = kept.where(~kept.map(lambda one: isinstance(one, bool | np.bool_)))
+    kept = kept.where(~_is_bool(kept))
     return pd.to_numeric(kept, errors="coerce").to_numpy(dtype=np.float64, copy=True)
 
 
@@ -306,9 +306,16 @@ def _options(axis: Choice, column: Column) -> Ints:
     """The index (n,) of each value among the options: the same, or written the same; else -1."""
     import pandas as pd
 
-    codes, found = pd.factorize(pd.Series(column, dtype=object), use_na_sentinel=False)
-    places = np.array([_option(axis, one) for one in found], dtype=np.int64)
+    given = pd.Series(column, dtype=object)
+    codes, _ = pd.factorize(given, use_na_sentinel=False)
+    codes = 2 * codes + _is_bool(given)  # or true would be 1
+    _, first, codes = np.unique(codes, return_index=True, return_inverse=True)
+    places = np.array([_option(axis, given.iloc[row]) for row in first], dtype=np.int64)
     return places[codes] if len(places) else np.zeros(0, dtype=np.int64)
+
+
+def _is_bool(given: pd.Series[Any]) -> Bools:
+    return given.map(lambda one: isinstance(one, bool | np.bool_)).to_numpy(dtype=bool)
 
 
 def _option(axis: Choice, value: Any) -> int:

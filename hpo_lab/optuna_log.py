@@ -81,8 +81,8 @@ def read_optuna(path: str | Path, *, study: str | None = None, flat: Flat | None
     try:
         with _opened(path) as file:
             trials = _trials(file, *_study(file, study))
-    except (sqlite3.Error, RecursionError, OverflowError, MemoryError) as error:
-        what = f" ({error})" if isinstance(error, sqlite3.Error) else ""
+    except (sqlite3.Error, UnicodeError, RecursionError, OverflowError, MemoryError) as error:
+        what = f" ({quoted(error)})" if isinstance(error, sqlite3.Error) else ""
         raise InputError(f"{path} is not an Optuna storage, or it is damaged{what}") from None
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
@@ -117,10 +117,12 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
                 f"its last changes are still in {beside.name}; finish or close the study, or copy "
                 "it with sqlite3's .backup"
             )
+    _check_length(path)
     uri = f"file:{quote(str(path.absolute()))}?mode=ro&immutable=1"
     with closing(sqlite3.connect(uri, uri=True)) as file:
         file.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST)
         file.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
+        file.text_factory = lambda raw: raw.decode(errors="replace")
         steps = iter(range(PATIENCE + path.stat().st_size // 20))
         file.set_progress_handler(lambda: next(steps, None) is None, 1000)
         file.execute("PRAGMA trusted_schema = OFF")
@@ -132,6 +134,15 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
             raise InputError("the file is damaged; restore it from a copy")
         file.set_authorizer(_reading)
         yield file
+
+
+def _check_length(path: Path) -> None:
+    """Refuse a file that is shorter than its header says: SQLite itself lets the last page go."""
+    with path.open("rb") as file:
+        head = file.read(100)
+    page, pages = int.from_bytes(head[16:18]), int.from_bytes(head[28:32])
+    if path.stat().st_size < (65_536 if page == 1 else page) * pages:
+        raise InputError("the file was cut off; copy it again")
 
 
 _TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' AND sql LIKE 'CREATE TABLE%'"
