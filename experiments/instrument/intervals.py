@@ -129,8 +129,11 @@ class Table:
 
     def draw(self, runs: int, budget: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
         """Return observed and truth (runs, budget) of random search."""
-        edges = np.cumsum(self.mass)[:-1]
-        rows = np.searchsorted(edges, rng.random((runs, budget)), side="right")
+        if np.ptp(self.mass) < 1e-15:
+            rows = rng.integers(0, len(self.mass), (runs, budget))
+        else:
+            edges = np.cumsum(self.mass)[:-1]
+            rows = np.searchsorted(edges, rng.random((runs, budget)), side="right")
         return self.observed[rows], self.truth[rows]
 
 

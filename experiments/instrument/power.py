@@ -34,7 +34,7 @@ RATIOS = (0.0, 0.1, 0.25, 0.5)
 CELLS = (1_000, 300, 100, 30, 10, 5)  # equal ones: 0.1 % to 20 %
 BUDGETS = (20, 100, 500)
 REPETITIONS = (10, 30, 100)
-STUDIES = 400
+STUDIES = 200
 ALPHA = 0.05
 
 

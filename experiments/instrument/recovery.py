@@ -17,7 +17,7 @@ from hpo_lab.rules import blind_rules, in_words, overlap
 
 RATIOS = (0.0, 0.1, 0.25)
 SIZES = ((100, 30), (50, 100))  # budget, repetitions
-STUDIES, CLEAN_STUDIES = 30, 400
+STUDIES, CLEAN_STUDIES = 20, 400
 CLEAN = ("conditional", "categorical", "mixed", "continuous", "continuous, 5 axes")
 
 _GAT = Among((0.0,))
