@@ -7,7 +7,7 @@ BIN := .venv/bin
 STUDY := experiments/no_attention
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup study study-full test lint paper benchmarks torture lock clean
+.PHONY: setup study study-full score test lint paper benchmarks torture lock clean
 
 setup: .venv/.installed
 
@@ -36,6 +36,10 @@ study-full: setup
 	$(BIN)/hpo-lab run $(STUDY)/study.toml
 	$(BIN)/hpo-lab report $(STUDY)/study.toml
 	$(BIN)/python experiments/keep.py results/no_attention $(STUDY)
+
+# How often the instrument is wrong: simulates anew what experiments/instrument keeps.
+score: setup
+	$(BIN)/python -m experiments.instrument
 
 test: setup
 	$(BIN)/python -m pytest -n 2

@@ -13,17 +13,12 @@ import numpy.typing as npt
 import pytest
 from scipy import stats
 
+from experiments.instrument.simulated import rate_bounds
 from hpo_lab import statistics as s
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Draw = Callable[[np.random.Generator, tuple[int, ...]], Floats]
-
-
-def binomial_bounds(hits: int, trials: int, level: float = 0.99) -> tuple[float, float]:
-    """One-sided exact bounds of a rate, each at this level."""
-    upper = float(s.visit_upper_bound(hits, trials, level))
-    return 1 - float(s.visit_upper_bound(trials - hits, trials, level)), upper
 
 
 # --- Coverage of the intervals -------------------------------------------------------------------
@@ -60,7 +55,7 @@ def covered(draw: Draw, mean: float, shape: tuple[int, int], samples: int) -> in
 @pytest.mark.parametrize("name", ["normal", "exponential", "4/5 zeros, else exponential"])
 def test_coverage_at_thirty_repetitions(name: str) -> None:
     draw, mean = REGRETS[name]
-    lower, upper = binomial_bounds(covered(draw, mean, (1, 30), 1_000), 1_000)
+    lower, upper = rate_bounds(covered(draw, mean, (1, 30), 1_000), 1_000)
     assert upper >= 0.94
     assert lower <= 0.97
 
@@ -72,7 +67,7 @@ def test_coverage_table(name: str) -> None:
     share = {n: covered(draw, mean, (1, n), 10_000) / 10_000 for n in (10, 30, 100)}
     print(f"\n{name:30s}", *(f"{n}: {rate:.3f}" for n, rate in share.items()))
     for rate in (share[30], share[100]):
-        assert binomial_bounds(round(10_000 * rate), 10_000)[1] >= 0.92
+        assert rate_bounds(round(10_000 * rate), 10_000)[1] >= 0.92
         assert rate <= 0.97
 
 
@@ -88,7 +83,7 @@ def test_coverage_across_instances(instances: int, between: float) -> None:
 
     rate = covered(draw, 1.0, (instances, 30), 2_000) / 2_000
     print(f"\n{instances} instances, between {between}: {rate:.3f}")
-    assert binomial_bounds(round(2_000 * rate), 2_000)[1] >= (0.92 if instances > 5 else 0.90)
+    assert rate_bounds(round(2_000 * rate), 2_000)[1] >= (0.92 if instances > 5 else 0.90)
 
 
 # --- False alarms and power of the verdicts ------------------------------------------------------
@@ -138,7 +133,7 @@ SYSTEMS = ["few large", "equal cells", "unequal cells", "half excluded", "overla
 
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_false_alarms(system: str) -> None:
-    lower, upper = binomial_bounds(false_alarms(system, 400), 400)
+    lower, upper = rate_bounds(false_alarms(system, 400), 400)
     assert lower <= 0.05
     assert upper <= 0.10
 
@@ -147,7 +142,7 @@ def test_false_alarms(system: str) -> None:
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_false_alarms_over_4000_studies(system: str) -> None:
     alarms = false_alarms(system, 4_000)
-    lower, upper = binomial_bounds(alarms, 4_000)
+    lower, upper = rate_bounds(alarms, 4_000)
     print(f"\n{system}: {100 * alarms / 4_000:.2f} %")
     assert lower <= 0.05
     assert upper <= 0.07
