@@ -9,6 +9,8 @@ Everything is minimised. Arrays come in and arrays go out; nothing here knows wh
 * ``crossings``: the budgets at which a curve is above zero, and how sure the last of them is
 * ``runtimes``: evaluations until a target is reached
 * ``attainment``: which share of the runs had a value that good by then
+* ``richness``: how many regions or optima runs could reach, seen or not
+* ``survival``: when regions were abandoned
 * ``comparisons``: two strategies or spaces, paired: effects, tests, posteriors
 * ``rankings``: several strategies over problems, for the appendix
 * ``bias``: where a search goes when there is nothing to learn
@@ -107,12 +109,25 @@ from hpo_lab.statistics.rankings import (
     nemenyi_difference,
     ranks,
 )
+from hpo_lab.statistics.richness import (
+    Optima,
+    Richness,
+    chao2,
+    unseen_optima,
+)
 from hpo_lab.statistics.runtimes import (
     expected_running_time,
     expected_running_times,
     first_hits,
     log_targets,
     runtime_ecdf,
+)
+from hpo_lab.statistics.survival import (
+    Abandonment,
+    Survival,
+    abandonment,
+    already_visited,
+    still_visiting,
 )
 from hpo_lab.statistics.visits import (
     BY_CONSTRUCTION,
@@ -145,18 +160,24 @@ __all__ = [
     "NEVER_SEEN",
     "NO_EVIDENCE",
     "UNTESTABLE",
+    "Abandonment",
     "Bias",
     "Chance",
     "Direction",
     "Friedman",
+    "Optima",
     "Paired",
     "Posterior",
     "RandomSearchCurve",
     "RankDifference",
+    "Richness",
+    "Survival",
     "Verdicts",
     "a12",
     "a12_interval",
+    "abandonment",
     "aggregate_interval",
+    "already_visited",
     "attained_by",
     "attainment_difference",
     "attainment_function",
@@ -169,6 +190,7 @@ __all__ = [
     "break_even",
     "centred_discrepancy",
     "changes",
+    "chao2",
     "compare",
     "covering_radius",
     "density_ratios",
@@ -231,8 +253,10 @@ __all__ = [
     "share_interval",
     "signed_rank_p_value",
     "simulated_occupied",
+    "still_visiting",
     "structural_bias",
     "subset_minima",
+    "unseen_optima",
     "verdicts",
     "visit_chance",
     "visit_p_value",
