@@ -46,12 +46,13 @@ class Comparisons(Measure):
     half in both). ``*_low`` and ``*_high``: 95 %, cluster bootstrap, see ``statistics.compare``.
 
     Tests count what is independent (``pairs``): the repetitions where there is one instance, the
-    instances otherwise, and the landscapes in the rows of the landscape "all". ``p`` is
-    Wilcoxon's signed-rank test, ``p_holm`` the same after Holm's correction over the rows with
-    the same landscape, budget, kind and held space or strategy. ``better``, ``equivalent`` and
-    ``worse`` are the posterior of the Bayesian signed-rank test, from five independent pairs on
-    (of fewer it repeats its prior); differences within +-``rope`` count as equivalent. ``rope`` is ``practical`` times the landscape's scale, the median regret
-    of its runs after one evaluation. Rows of "all" are in units of that scale.
+    instances otherwise, and the landscapes in the rows of the landscape "all". ``p`` is Wilcoxon's
+    signed-rank test, ``p_holm`` the same after Holm's correction over the rows with the same
+    landscape, budget, kind and held space or strategy. ``better``, ``equivalent`` and ``worse``
+    are the posterior of the Bayesian signed-rank test, from five independent pairs on (of fewer it
+    repeats its prior); differences within +-``rope`` count as equivalent. ``rope`` is
+    ``practical`` times the landscape's scale, the median regret of its runs after one evaluation.
+    Rows of "all" are in units of that scale.
 
     Strategies whose runs do not vary are one sample: no interval, test or posterior. ``status``
     is confirmatory where the study declared this comparison as a hypothesis, whose own test is in

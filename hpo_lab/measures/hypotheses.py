@@ -32,10 +32,10 @@ class Hypotheses(Measure):
     """Each declared hypothesis with its test; one row each, in the order of the study file.
 
     The columns are those of ``comparisons``; a declared ``rope`` is in the landscape's unit, or
-    over all landscapes in units of each one's scale. ``p`` is Wilcoxon's signed-rank test in the declared
-    direction of arm minus ``against`` (``less``: the arm is better), ``p_holm`` corrected over all
-    declared hypotheses, those without a test included. ``verdict`` is supported where it is at
-    most 5 %, not supported, or not tested: no runs yet, or fewer than two independent pairs.
+    over all landscapes in units of each one's scale. ``p`` is Wilcoxon's signed-rank test in the
+    declared direction of arm minus ``against`` (``less``: the arm is better), ``p_holm`` corrected
+    over all declared hypotheses, those without a test included. ``verdict`` is supported where it
+    is at most 5 %, not supported, or not tested: no runs yet, or fewer than two independent pairs.
     """
 
     practical: float = 0.01
