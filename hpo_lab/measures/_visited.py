@@ -11,7 +11,6 @@ import numpy as np
 
 from hpo_lab.assumption import View
 from hpo_lab.measure import ArmResult, Cell, system_masses
-from hpo_lab.measures.regions import samples
 from hpo_lab.region import BoxSystem, Cells, Combinations, Families, part_of, split
 from hpo_lab.space import Axis, Floats, Ints, Points
 from hpo_lab.statistics import NEVER, first_visits, region_visits
@@ -46,9 +45,27 @@ def groups_of(system: BoxSystem) -> list[Group]:
     return [Group("family" if isinstance(system, Families) else "", slice(None))]
 
 
+def one_sample(arm: ArmResult, cell: Cell) -> bool:
+    """Whether every run is the same to coverage: deterministic, or the same points in every run.
+
+    Grid search on a noisy landscape sees other values each time, and goes to the same places.
+    """
+    if arm.deterministic:
+        return True
+    runs, trials = len(cell.repetitions), len(cell.points)
+    if runs < 2 or trials % runs or (cell.asked.sum(axis=1) != trials // runs).any():
+        return False
+    values = cell.points.values.reshape(runs, trials // runs, -1)
+    family = cell.points.family.reshape(runs, -1)
+    return all(
+        np.array_equal(values[0], other, equal_nan=True) and np.array_equal(family[0], where)
+        for other, where in zip(values[1:], family[1:], strict=True)
+    )
+
+
 def runs_of(arm: ArmResult, cell: Cell) -> int:
-    """Return how many runs are counted: one, where all that ran are the same."""
-    return samples(arm, cell)
+    """Return how many runs are counted: one, where all that ran went to the same places."""
+    return 1 if one_sample(arm, cell) else len(cell.repetitions)
 
 
 @dataclass(frozen=True, eq=False)

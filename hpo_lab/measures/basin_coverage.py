@@ -77,7 +77,7 @@ def _basins(
         targets["near-optimal basins"] = ~excluded & best
     for target, chosen in targets.items():
         if chosen.any():
-            yield from _hits(arm, cell, target, first[:, chosen], mass[chosen])
+            yield from _hits(cell, target, first[:, chosen], mass[chosen])
 
 
 def _first(cell: Cell, labels: Ints, runs: int, regions: int) -> Ints:
@@ -86,18 +86,16 @@ def _first(cell: Cell, labels: Ints, runs: int, regions: int) -> Ints:
     return first_visits(labels[rows], cell.run[rows], cell.evaluation[rows], runs, regions)
 
 
-def _scopes(arm: ArmResult, first: Ints) -> Iterator[tuple[str, Ints, int]]:
+def _scopes(first: Ints) -> Iterator[tuple[str, Ints, int]]:
     """The first visits run by run, and of all runs together, with how many runs those are."""
     yield ONE, first, 1
-    if len(first) > 1 and not arm.deterministic:
+    if len(first) > 1:
         yield ALL, first.min(axis=0, keepdims=True), len(first)
 
 
-def _hits(
-    arm: ArmResult, cell: Cell, target: str, first: Ints, mass: Floats
-) -> Iterator[dict[str, Any]]:
+def _hits(cell: Cell, target: str, first: Ints, mass: Floats) -> Iterator[dict[str, Any]]:
     budgets = log_budgets(cell.budget)
-    for scope, visits, together in _scopes(arm, first):
+    for scope, visits, together in _scopes(first):
         expected, spread = occupied_moments(mass, budgets * together)
         wide = 1.96 * spread / math.sqrt(len(visits))
         for k, budget in enumerate(budgets.tolist()):
@@ -128,7 +126,7 @@ def _near(arm: ArmResult, cell: Cell, near: NearOptimal) -> Iterator[dict[str, A
     labels = place[levels[-1].labels(cell.lifted)]
     first = _first(cell, labels, runs, len(held))
     budgets = log_budgets(cell.budget)
-    for scope, visits, together in _scopes(arm, first):
+    for scope, visits, together in _scopes(first):
         for budget in budgets.tolist():
             chance = visit_chance(mass[held], budget * together)
             seen: Bools = visits < budget

@@ -74,7 +74,7 @@ def _rows(arm: ArmResult, cell: Cell) -> Iterator[dict[str, Any]]:
         head = {"family": family.name, "axes": len(columns)}
         each = [_unit(space, cell, mine, columns) for mine in _by_run(cell, rows, runs)]
         yield from (head | row for row in _scope(ONE, each, cell.budget))
-        if runs > 1 and not arm.deterministic:
+        if runs > 1:
             in_time = rows[np.argsort(cell.evaluation[rows], kind="stable")]
             pooled = [_unit(space, cell, in_time, columns)]
             yield from (head | row for row in _scope(ALL, pooled, cell.budget * runs))

@@ -18,6 +18,7 @@ from hpo_lab.measures._visited import (
     axes_split,
     groups_of,
     levels_of,
+    one_sample,
     runs_of,
     simulated_fills,
     visited,
@@ -60,7 +61,8 @@ class Occupancy(Measure):
     search has it between ``random_low`` and ``random_high`` in 95 % of such studies: ``null`` says
     whether by simulation or, where that would be long, by the exact mean and variance (for
     marginals that share points the sum of their standard deviations: wider than it need be).
-    ``verdict`` is "emptier", "fuller" or "as random"; empty for a deterministic strategy.
+    ``verdict`` is "emptier", "fuller" or "as random"; empty where every run went to
+    the same places, as of a deterministic strategy.
     ``entropy`` (bits) of the shares of visits, and what as many uniform visits have.
 
     In many dimensions raw occupancy says nothing: of 3^10 cells 1,000 uniform evaluations fill
@@ -99,14 +101,13 @@ def systems(study: Study, arm: ArmResult, cell: Cell) -> Iterator[BoxSystem]:
 def _rows(arm: ArmResult, cell: Cell, system: BoxSystem, budgets: Ints) -> Iterator[dict[str, Any]]:
     runs, groups, view = runs_of(arm, cell), groups_of(system), cell.problem.view
     found = visited(cell, system, groups, runs, budgets)
-    one = found.filled.mean(axis=0)
+    one, judged = found.filled.mean(axis=0), not one_sample(arm, cell)
     scopes = [(ONE, one, 1, runs)]
-    if not arm.deterministic and runs > 1:
+    if runs > 1:
         scopes.append((ALL, found.pooled(groups, budgets).astype(np.float64), runs, 1))
     for scope, filled, together, means in scopes:
         null = _Null.of(view, system, tuple(budgets.tolist()), together, means)
         head = {"scope": scope, "system": system.name, **_level(system, view, null)}
-        judged = not arm.deterministic
         for k, evaluation in enumerate(budgets.tolist()):
             yield (
                 head
