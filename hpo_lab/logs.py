@@ -258,8 +258,8 @@ def _fill(points: Points, columns: Mapping[str, Column]) -> tuple[Bools, dict[st
     read: dict[Axis, Floats] = {}
     for index in range(len(space.families)):
         rows = np.flatnonzero(points.family == index)
-        for column, axis in space.places(index):
-            if axis.name not in columns:
+        for column, axis in space.places(index) if len(rows) else ():
+            if axis.name not in columns:  # of a family that was never tried it need not be there
                 raise InputError(f"the log has no column {nearest(axis.name, columns)}")
             if axis not in read:
                 read[axis] = _axis_values(axis, columns[axis.name])
