@@ -50,6 +50,8 @@ class NetPrice(Figure):
         )
         if rows["low"].notna().any():
             text += " Bands: pointwise 95 % intervals."
+        elif (rows["strategy"] != style.EXACT).any():
+            text += " No intervals: the pairs of runs are too few, or do not vary."
         if (rows["strategy"] == style.EXACT).any():
             text += " Dashed: random search's exact expectation, carried on beyond the budget."
         even = tables.get("break_even")
