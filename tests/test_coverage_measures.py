@@ -461,3 +461,47 @@ def test_tables_are_tidy_and_bounded(tables: dict[str, pd.DataFrame]) -> None:
     for low, high in itertools.product(["random_low"], ["random_high"]):
         for name in ("coverage", "occupancy", "evenness"):
             assert (tables[name][low] <= tables[name][high] + 1e-9).all()
+
+
+# --- the figure --------------------------------------------------------------------------------
+
+
+def test_the_figure_shows_every_arm_within_its_page(tables: dict[str, pd.DataFrame]) -> None:
+    made = discovery.make("figures", "coverage_excess", {})
+    drawing = made(tables)
+    drawing.canvas.draw()
+    page = drawing.bbox
+    words = [label.get_text() for label in drawing.axes[0].get_yticklabels()]
+    assert len(words) == len(tables["coverage"].drop_duplicates(["landscape", "space", "strategy"]))
+    for axes in drawing.axes:
+        for text in (axes.title, *drawing.axes[0].get_yticklabels()):
+            box = text.get_window_extent()
+            assert box.x0 >= page.x0 - 1
+            assert box.x1 <= page.x1 + 1
+            assert float(text.get_fontsize()) >= 5.5
+    assert [axes.get_title() for axes in drawing.axes][:2] == ["single axes", "pairs of axes"]
+    assert "Excess emptiness" in made.caption(tables)
+    assert made({"occupancy": tables["occupancy"].iloc[:0]}) is None
+
+
+def test_the_figure_says_which_arms_it_leaves_out(tables: dict[str, pd.DataFrame]) -> None:
+    table = tables["occupancy"]
+    many = pd.concat([table.assign(strategy=table["strategy"] + f" ${i}$") for i in range(6)])
+    made = discovery.make("figures", "coverage_excess", {})
+    assert "Shown are 40 of 120 arms" in made.caption({"occupancy": many})
+    assert len(made({"occupancy": many}).axes[0].get_yticklabels()) == 40
+    marginals = table[table["system"] != "cells"]
+    assert "leaves more than half of them empty" in made.caption({"occupancy": marginals})
+
+
+def test_the_figure_weighs_systems_by_what_random_search_fills(
+    tables: dict[str, pd.DataFrame],
+) -> None:
+    from hpo_lab.figures.coverage_excess import _excess, _last
+
+    rows_ = _last(tables["occupancy"])
+    found = _excess(rows_).set_index(["landscape", "space", "strategy", "level"])
+    one = rows(rows_, landscape="families", strategy="corner", dimension=1)
+    excess = 100 * (1 - one["occupied"].sum() / one["expected"].sum())
+    key = ("families", "universe", "corner", "single axes")
+    assert found.loc[key, "excess"] == pytest.approx(excess)
