@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-import numpy as np
-
 from hpo_lab.figure import Figure
 from hpo_lab.figures import _style as style
 from hpo_lab.figures._words import listed
@@ -54,9 +52,12 @@ class Survival(Figure):
             text += " Broad: the region that holds the optimum of the declared space."
         if rows["still_low"].notna().any():
             text += " Bands are pointwise 95 % intervals over runs."
-        hidden = _hidden(shown)
+        same = rows[rows["system"].isin([panel.rows["system"].iloc[0] for panel in shown])]
+        if len(same) < len(rows):
+            text += " Options of landscapes with one family only are in survival.csv."
+        hidden = [one for one in style.distinct(same, "region") if one not in _colours(shown)]
         if hidden:
-            text += f" Regions left out, those with most visits: {listed(hidden)}."
+            text += f" Regions left out: {listed(hidden)}."
         return text + budget + _left_out(shown, missing)
 
     def __call__(self, tables: Mapping[str, pd.DataFrame]) -> Drawing | None:
@@ -82,31 +83,27 @@ class Survival(Figure):
         if not len(table):
             return [], []
         rows, _ = style.longest(table)
+        several = rows.groupby(["landscape", "space"])["region"].transform("nunique") > 1
+        rows = rows[several]
+        families = rows[rows["system"] == "families"]
+        rows = families if families["region"].nunique() > 1 else rows
+        rows = rows[rows["region"].isin(_followed(rows))]
         found = []
         for landscape in style.by_price(tables, style.distinct(rows, "landscape")):
             here = rows[rows["landscape"] == landscape]
             for (space, strategy), part in here.groupby(["space", "strategy"], sort=False):
-                if part["region"].nunique() > 1:
-                    kept = part[part["region"].isin(_followed(part))]
-                    found.append(_Panel(landscape, str(space), str(strategy), kept))
-        # families first: what becomes of options is told where there is room
-        found.sort(key=lambda panel: panel.rows["system"].iloc[0] != "families")
+                found.append(_Panel(landscape, str(space), str(strategy), part))
         return found[: self.panels], found[self.panels :]
 
 
 def _followed(rows: pd.DataFrame) -> list[str]:
-    """The regions that fall first, beside uniform search, and the one that holds the optimum."""
+    """The regions that hold an optimum, and those that fall first, beside uniform search."""
     if rows["region"].nunique() <= LINES:
         return style.distinct(rows, "region")
+    by_region = rows.groupby("region", sort=False)
     lead = (rows["still"] - rows["still_uniform"]).groupby(rows["region"], sort=False).mean()
-    lead[rows.groupby("region", sort=False)["best"].first() == 1] = -np.inf
+    lead -= 1.0 * (by_region["best"].max() == 1)
     return [str(name) for name in lead.sort_values(kind="stable").index[:LINES]]
-
-
-def _hidden(panels: Sequence[_Panel]) -> list[str]:
-    """Regions that are followed in some panel and have no colour left."""
-    every = dict.fromkeys(name for panel in panels for name in style.distinct(panel.rows, "region"))
-    return [name for name in every if name not in _colours(panels)]
 
 
 def _colours(panels: Sequence[_Panel]) -> dict[str, str]:
@@ -135,8 +132,6 @@ def _left_out(shown: Sequence[_Panel], missing: Sequence[_Panel]) -> str:
 
 def _draw(axes: Axes, panel: _Panel, colours: Mapping[str, str]) -> None:
     for region, rows in panel.rows.groupby("region", sort=False):
-        if str(region) not in colours:
-            continue
         rows = rows.sort_values("evaluation")
         x = rows["evaluation"].to_numpy(float)
         look: dict[str, Any] = {"color": colours[str(region)]}
