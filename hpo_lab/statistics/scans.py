@@ -244,11 +244,15 @@ class Scan:
         return max((self._climbed(box, ratio) for box in boxes), key=lambda box: box.score)
 
     def emptied(self, box: SparseBox) -> SparseBox:
-        """Return the largest box without any visit that climbs reach from this one."""
+        """Return the largest box without any visit that climbs reach from this one.
+
+        Climbs begin with each of its narrowest sides.
+        """
         sides = list(box.sides)
         for ratio in (0.03, 0.01):
             sides = list(self._climbed(sides, ratio).sides)
-        turns = [self._climbed(sides, 0.0, first) for first in range(max(len(self.axes), 1))]
+        narrow = sorted(range(len(sides)), key=lambda place: sides[place].mass)[:CLIMBS]
+        turns = [self._climbed(sides, 0.0, first) for first in narrow or [0]]
         return max(turns, key=lambda found: found.score)
 
     @cached_property
@@ -278,16 +282,26 @@ class Scan:
     def _climbed(self, sides: Sequence[Side], ratio: float, first: int = 0) -> SparseBox:
         """Set one side after the other to the best there is, until nothing gets better."""
         sides, count = list(sides), len(self.axes)
+        out = [~axis.holds(side) for axis, side in zip(self.axes, sides, strict=True)]  # type: ignore[arg-type]
+        times_out = np.sum(out, axis=0) if out else np.zeros(self.points, np.int64)
+        masses = np.array([side.mass for side in sides])
+        edges = sum(side.edges for side in sides)
         cost, score = self._cost(ratio), -math.inf
         for _ in range(SWEEPS):
             before = score
-            for turn in range(count):
-                place = (first + turn) % count
-                rest = [side for other, side in enumerate(sides) if other != place]
-                gain = (1 - ratio) * self.fair * math.prod(side.mass for side in rest)
-                inside = self._inside(sides, without=place)
-                sides[place], own = self.axes[place].best(inside, gain, cost, self.price)
-                score = own - self.price * sum(side.edges for side in rest)
+            for place in (*range(first, count), *range(first)):
+                axis, old = self.axes[place], sides[place]
+                masses[place] = 1.0
+                gain = (1 - ratio) * self.fair * float(masses.prod())
+                new, own = axis.best(times_out == out[place], gain, cost, self.price)
+                edges -= old.edges
+                score = own - self.price * edges
+                if new != old:
+                    now_out = ~axis.holds(new)
+                    times_out = times_out + now_out.astype(np.int64) - out[place]
+                    sides[place], out[place] = new, now_out
+                edges += sides[place].edges
+                masses[place] = sides[place].mass
             if score <= before + 1e-9:
                 break
         return self._judged(sides, ratio)
