@@ -14,12 +14,15 @@ import pytest
 
 import hpo_lab
 from hpo_lab import discovery
+from hpo_lab.assumption import View
 from hpo_lab.basins import NearOptimal
+from hpo_lab.landscape import Landscape, Problem
 from hpo_lab.measure import Cell, Results, system_masses, tabulate
 from hpo_lab.measures._visited import groups_of, labels_of, levels_of
+from hpo_lab.measures.coverage import expected_distinct
 from hpo_lab.region import BoxSystem, region_system
-from hpo_lab.space import Points
-from hpo_lab.statistics import covering_radius, expected_occupied, largest_empty_box
+from hpo_lab.space import Integer, Points, Real, Space
+from hpo_lab.statistics import covering_radius, expected_occupied, largest_empty_box, numbered
 from hpo_lab.study import Study
 from hpo_lab.testing.spaces import KINDS_OF_SPACE
 from tests.small_studies import Inline
@@ -461,6 +464,87 @@ def test_tables_are_tidy_and_bounded(tables: dict[str, pd.DataFrame]) -> None:
     for low, high in itertools.product(["random_low"], ["random_high"]):
         for name in ("coverage", "occupancy", "evenness"):
             assert (tables[name][low] <= tables[name][high] + 1e-9).all()
+
+
+def test_a_run_without_any_trial_is_counted_as_one(results: Results) -> None:
+    arm = next(a for a in results.arms if a.arm.landscape.label == "families")
+    cell = arm.cells[0]
+    kept = np.flatnonzero(cell.run < 7)
+    gone = np.where(np.arange(8)[:, None] < 7, cell.observed, np.inf)
+    short = replace(
+        cell,
+        points=cell.points[kept],
+        run=cell.run[kept],
+        evaluation=cell.evaluation[kept],
+        observed=gone,
+        truth=gone,
+        asked=cell.asked & (np.arange(8)[:, None] < 7),
+    )
+    found = tabulate(replace(results, arms=(replace(arm, cells=(short,)),)), NAMES)
+    before = tabulate(replace(results, arms=(replace(arm, cells=(cell,)),)), NAMES)
+    seen = found["density"]["runs_visited"]
+    assert (seen <= before["density"]["runs_visited"]).all()
+    assert seen.max() == 7
+    assert (found["density"]["runs"] == 8).all()
+    assert found["coverage"]["distinct"].item() < before["coverage"]["distinct"].item()
+    nothing = replace(
+        short, points=cell.points[[]], run=cell.run[:0], evaluation=cell.evaluation[:0],
+        observed=np.full((8, 40), np.inf), truth=np.full((8, 40), np.inf),
+        asked=np.zeros((8, 40), dtype=bool),
+    )  # fmt: skip
+    empty = tabulate(replace(results, arms=(replace(arm, cells=(nothing,)),)), NAMES)
+    assert empty["coverage"]["occupied"].item() == 0
+    assert (empty["occupancy"].query("scope == 'one run' and axes == ''")["excess"] == 1).all()
+
+
+def test_expected_distinct_points_against_draws() -> None:
+    """2,000 searches of 60 evaluations: the mean lies within 4 standard errors."""
+    for kind in ("integer", "categorical", "conditional", "continuous", "two points"):
+        space = KINDS_OF_SPACE[kind]
+        drawn = numbered_points(space.sample(2000 * 60, np.random.default_rng(3)))
+        counts = np.array([len(set(row)) for row in drawn.reshape(2000, 60).tolist()])
+        error = max(counts.std() / math.sqrt(2000), 1e-12)
+        assert abs(counts.mean() - expected_distinct(space, 60)) < 4 * error, kind
+    wide = Space.box(*[Integer(f"k{i}", 1, 10) for i in range(7)])  # too many points to list
+    assert expected_distinct(wide, 1000) == pytest.approx(1000 - 999 * 500 / 1e7)
+
+
+def numbered_points(points: Points) -> Any:
+    return numbered(np.column_stack([points.family, points.values]))
+
+
+@pytest.mark.parametrize("kind", KINDS_OF_SPACE)
+def test_every_kind_of_space_is_measured(kind: str, results: Results) -> None:
+    """Random search on it: tables come out, and hardly any sum of marginals is judged odd."""
+    space = KINDS_OF_SPACE[kind]
+    landscape = Landscape.of(lambda point: float(len(point)), space)
+    runs, budget = 6, 10
+    values = np.random.default_rng(2).random((runs, budget))
+    arm = next(a for a in results.arms if a.arm.strategy.label == "random")
+    cell = Cell(
+        instance=1,
+        problem=Problem(landscape, View.identity(space)),
+        budget=budget,
+        repetitions=np.arange(1, runs + 1),
+        points=space.sample(runs * budget, np.random.default_rng(4)),
+        run=np.repeat(np.arange(runs), budget),
+        evaluation=np.tile(np.arange(budget), runs),
+        observed=values,
+        truth=values,
+        asked=np.ones((runs, budget), dtype=bool),
+    )
+    found = tabulate(replace(results, arms=(replace(arm, cells=(cell,)),)), NAMES)
+    assert len(found["coverage"]) == 1
+    assert found["basin_coverage"].empty  # nothing is known of somebody's function
+    if len(found["occupancy"]):
+        last = found["occupancy"].query("axes == '' and evaluation == 10")
+        assert (last["verdict"] != "as random").mean() <= 0.5
+        assert (last["occupied"] <= last["possible"]).all()
+    if len(found["edges"]):
+        assert found["edges"]["ends"].all()
+        assert (found["edges"]["gain"] == 0).all()
+    reals = sum(isinstance(a, Real) and a.size > 1 for f in space.families for a in f.axes)
+    assert len(found["evenness"]) == 0 or reals > 0
 
 
 # --- the figure --------------------------------------------------------------------------------

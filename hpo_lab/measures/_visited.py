@@ -53,9 +53,9 @@ def one_sample(arm: ArmResult, cell: Cell) -> bool:
     if arm.deterministic:
         return True
     runs, trials = len(cell.repetitions), len(cell.points)
-    if runs < 2 or trials % runs or (cell.asked.sum(axis=1) != trials // runs).any():
+    if runs < 2 or not trials or trials % runs or (cell.asked.sum(axis=1) != trials // runs).any():
         return False
-    values = cell.points.values.reshape(runs, trials // runs, -1)
+    values = cell.points.values.reshape(runs, trials // runs, cell.points.space.width)
     family = cell.points.family.reshape(runs, -1)
     return all(
         np.array_equal(values[0], other, equal_nan=True) and np.array_equal(family[0], where)

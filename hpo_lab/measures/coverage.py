@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from hpo_lab.assumption import View
-from hpo_lab.measure import ArmResult, Cell, Measure, Results, system_masses
+from hpo_lab.measure import LISTED, ArmResult, Cell, Measure, Results, system_masses
 from hpo_lab.measures._visited import (
     CELLS,
     axes_split,
@@ -18,8 +19,8 @@ from hpo_lab.measures._visited import (
     simulated_fills,
     visited,
 )
-from hpo_lab.region import Cells
-from hpo_lab.space import Floats, Ints
+from hpo_lab.region import Cells, masses
+from hpo_lab.space import Floats, Ints, Space
 from hpo_lab.statistics import (
     excess_emptiness,
     mean_by_chance,
@@ -45,7 +46,8 @@ class Coverage(Measure):
     of studies with as many runs. The ``all_`` columns are of the union of all runs, against
     random search of as many runs (of one, for a deterministic strategy).
 
-    ``distinct`` points and ``repeats`` are means over runs, ``all_distinct`` of all runs together.
+    ``distinct`` points and ``repeats`` are means over runs, ``all_distinct`` of all runs together;
+    uniform search on the declared space has ``distinct_expected`` of them in T evaluations.
     In many dimensions raw occupancy says nothing, since every search of T evaluations fills about
     T of the cells and leaves the rest: ``headline`` says whether the cells look at all axes
     (``axes_seen`` of ``axes``); where not, read the marginals of the table ``occupancy``. One row
@@ -96,6 +98,7 @@ class Coverage(Measure):
             "axes_seen": seen,
             "headline": whole,
             "distinct": distinct,
+            "distinct_expected": expected_distinct(view.declared, cell.budget),
             "repeats": spent - distinct,
             "all_distinct": all_distinct,
         }
@@ -128,3 +131,28 @@ def _numbers(cell: Cell) -> Ints:
     table: Floats = np.empty((len(cell.points), cell.points.space.width + 1))
     table[:, 0], table[:, 1:] = cell.points.family, cell.points.values
     return numbered(table)
+
+
+@lru_cache(maxsize=64)
+def expected_distinct(space: Space, budget: int) -> float:
+    """Return how many different points uniform search meets in so many evaluations.
+
+    Exactly where the finite families can be listed (to rounding, a real axis repeats nothing); of
+    larger ones the first two terms of Σ 1 − (1 − m)^T, where a repeat is rare.
+
+    >>> from hpo_lab.space import Choice
+    >>> expected_distinct(Space.box(Choice("c", ("a", "b"))), 2)
+    1.5
+    """
+    found = 0.0
+    for family, weight in zip(space.families, space.weights.tolist(), strict=True):
+        if family.size == math.inf:
+            found += weight * budget
+        elif family.size <= LISTED:
+            mass = weight * masses(Space((family,)).enumerate())
+            found += float(occupied_moments(mass, budget)[0])
+        else:
+            each = [masses(Space.box(axis).enumerate()) for axis in family.axes if axis.size > 1]
+            squares = weight**2 * math.prod(float((m**2).sum()) for m in each)
+            found += weight * budget - budget * (budget - 1) / 2 * squares
+    return found

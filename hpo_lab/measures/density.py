@@ -12,7 +12,7 @@ from hpo_lab.measures._visited import groups_of, runs_of
 from hpo_lab.measures.regions import visits_at
 from hpo_lab.region import BoxSystem, region_system
 from hpo_lab.space import Floats
-from hpo_lab.statistics import density_ratios
+from hpo_lab.statistics import MINIMUM_REPETITIONS, density_ratios
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,8 +29,11 @@ class Density(Measure):
     = (n_r / T) / μ_r, 1 for uniform search on the declared space, nan where a region is excluded
     from it; ``low`` and ``high`` bound it (95 %, studentised bootstrap over runs, since the
     evaluations of one run are not independent), nan for a deterministic strategy and where runs
-    do not differ. ``first_visit`` and ``last_visit`` (evaluation from 1, medians over the
-    ``runs_visited`` of ``runs`` that came) say when a family or option was found and abandoned.
+    do not differ. They are ``approximate`` below 30 runs and where fewer than half of the runs
+    came, where such intervals are too narrow (see ``statistics.bootstrap_means``).
+
+    ``first_visit`` and ``last_visit`` (evaluation from 1, medians over the ``runs_visited`` of
+    ``runs`` that came) say when a family or option was found and when it was abandoned.
     One row a region; an axis that exists only in some families has its share of all evaluations.
     """
 
@@ -74,6 +77,7 @@ def _table(arm: ArmResult, cell: Cell, system: BoxSystem) -> pd.DataFrame:
             "ratio": ratio,
             "low": interval[:, 0],
             "high": interval[:, 1],
+            "approximate": (runs < MINIMUM_REPETITIONS) | (2 * came.sum(axis=0) < runs),
             "first_visit": _median(first[:runs], came),
             "last_visit": _median(last[:runs], came),
             "runs_visited": came.sum(axis=0),

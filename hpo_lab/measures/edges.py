@@ -60,6 +60,8 @@ class Edges(Measure):
 
 def _rows(arm: ArmResult, cell: Cell) -> Iterator[dict[str, Any]]:
     view, runs = cell.problem.view, runs_of(arm, cell)
+    if not len(cell.points):
+        return
     best, started = _incumbents(cell, runs)
     for index, family in enumerate(view.declared.families):
         rows = np.flatnonzero((cell.points.family == index) & (cell.run < runs))
@@ -94,7 +96,8 @@ def _incumbents(cell: Cell, runs: int) -> tuple[np.ndarray, np.ndarray]:
     """The trial (R,) that each run would hand over, and which runs have one."""
     place = cell.incumbents[:runs, -1]
     start = np.searchsorted(cell.run, np.arange(runs))
-    return start + np.maximum(place, 0), place >= 0
+    trial = np.minimum(start + np.maximum(place, 0), len(cell.points) - 1)
+    return trial, place >= 0
 
 
 def _share(hit: np.ndarray, owner: np.ndarray, runs: int) -> float:
