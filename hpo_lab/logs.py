@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from hpo_lab.configspace import Flat, flat_space, read_json
 from hpo_lab.errors import InputError, nearest
-from hpo_lab.space import FAMILY, Axis, Bools, Choice, Floats, Ints, Option, Points, Space
+from hpo_lab.space import FAMILY, Axis, Bools, Choice, Floats, Ints, Option, Points, Space, levels
 from hpo_lab.study import contents
 
 if TYPE_CHECKING:
@@ -134,6 +134,8 @@ def from_columns(
     """
     if VALUE not in columns:
         raise InputError(f"the log has no column {nearest(VALUE, columns)}")
+    if VALUE in space.columns:
+        raise InputError(f'the axis "{VALUE}" has the name of what was observed; rename it')
     values = _numbers(columns[VALUE])
     values[~np.isfinite(values)] = np.nan
     used = {VALUE, FAMILY, *space.columns, *(name for one in settings for name in one)}
@@ -258,11 +260,10 @@ def _fill(points: Points, columns: Mapping[str, Column]) -> tuple[Bools, dict[st
     read: dict[Axis, Floats] = {}
     for index in range(len(space.families)):
         rows = np.flatnonzero(points.family == index)
+        # of a family that was never tried there may be no columns
         for column, axis in space.places(index) if len(rows) else ():
-            if axis.name not in columns:  # of a family that was never tried it need not be there
-                raise InputError(f"the log has no column {nearest(axis.name, columns)}")
             if axis not in read:
-                read[axis] = _axis_values(axis, columns[axis.name])
+                read[axis] = _axis_values(axis, columns, len(points))
             values = read[axis][rows]
             points.values[rows, column] = values
             bad = np.isnan(values) & inside[rows]
@@ -278,8 +279,13 @@ def _row(which: Bools) -> str:
     return f"trial {int(np.flatnonzero(which)[0]) + 1}"
 
 
-def _axis_values(axis: Axis, column: Column) -> Floats:
-    """The column's values (n,) on the axis, nan where they do not lie on it."""
+def _axis_values(axis: Axis, columns: Mapping[str, Column], rows: int) -> Floats:
+    """The values (n,) of the axis's column, nan where they do not lie on the axis."""
+    if axis.name not in columns:
+        if axis.size == 1:  # what cannot vary need not be logged
+            return np.full(rows, levels(axis)[0])
+        raise InputError(f"the log has no column {nearest(axis.name, columns)}")
+    column = columns[axis.name]
     if isinstance(axis, Choice):
         codes = _options(axis, column).astype(float)
         codes[codes < 0] = np.nan

@@ -89,6 +89,8 @@ def read_optuna(path: str | Path, *, study: str | None = None, flat: Flat | None
     try:
         flat = flat or _flattened(trials)
         columns: dict[str, Column] = {name: p.column for name, p in trials.parameters.items()}
+        if (named := columns.get(_axis_name(FAMILY))) is not None:
+            columns[FAMILY] = named
         log = from_columns(
             {**columns, VALUE: trials.values},
             flat.space,
@@ -99,7 +101,7 @@ def read_optuna(path: str | Path, *, study: str | None = None, flat: Flat | None
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     families_from = {name for one in flat.settings for name in one}
-    used = families_from | {*flat.space.columns, VALUE, FAMILY}
+    used = families_from | {*flat.space.columns, FAMILY, _axis_name(FAMILY)}
     ignored = [name for name in columns if name not in used]
     return replace(log, notes=(*trials.notes, *(log.notes if ignored else ())))
 
@@ -241,7 +243,7 @@ def _parameters(file: sqlite3.Connection, study: int, ids: Ints) -> dict[str, _P
         raise InputError(f"its trials have more than {MOST_PARAMETERS:,} distributions")
     parts: dict[str, list[_Parameter]] = {}
     for name, text in kinds:
-        axis = distribution(str(name), text)
+        axis = distribution(_axis_name(str(name)), text)
         found = file.execute(
             "SELECT p.trial_id, p.param_value FROM trial_params p "
             "JOIN trials t ON t.trial_id = p.trial_id "
@@ -250,8 +252,13 @@ def _parameters(file: sqlite3.Connection, study: int, ids: Ints) -> dict[str, _P
             (study, name, text),
         )
         column = _placed(found, ids)
-        parts.setdefault(str(name), []).append(_Parameter(axis, _native(axis, column)))
+        parts.setdefault(axis.name, []).append(_Parameter(axis, _native(axis, column)))
     return {name: reduce(_joined, several) for name, several in parts.items()}
+
+
+def _axis_name(name: str) -> str:
+    """The parameter's name, unless it means something else in a log."""
+    return f"{name}_" if name in (FAMILY, VALUE) else name
 
 
 def _native(axis: Axis, column: Floats) -> Column:

@@ -28,7 +28,7 @@ from tests.small_studies import (
     write,
 )
 
-VERBS = ["run", "status", "report", "price", "show", "list"]
+VERBS = ["run", "status", "report", "price", "audit", "show", "list"]
 LOUD = "print('to standard output'); os.write(1, b'and once more')"
 
 

@@ -192,6 +192,29 @@ def test_a_range_that_changed_is_the_union(tmp_path: Path) -> None:
     assert log.points.values.tolist() == [[0.5], [1.5]]
 
 
+def test_parameters_may_be_called_family_and_value(tmp_path: Path) -> None:
+    kinds = json.dumps({"name": "CategoricalDistribution", "attributes": {"choices": ["a", "b"]}})
+    trials = [
+        {"family": (0, kinds), "value": (0.5, uniform(0, 1))},
+        {"family": (1, kinds), "y": (0.2, uniform(0, 1)), "value": (0.1, uniform(0, 1))},
+    ]
+    path = made(tmp_path / "a.db", trials)
+    log = read_optuna(path)
+    assert log.points.records() == [
+        {"family": "a", "value_": 0.5},
+        {"family": "b", "y": 0.2, "value_": 0.1},
+    ]
+    assert log.values.tolist() == [1.0, 2.0]
+    given = Space((Family("a"), Family("b", (Real("y", 0, 1),))))
+    flat = space_file_of(tmp_path, given)
+    assert read_optuna(path, flat=flat).points.records() == [
+        {"family": "a"},
+        {"family": "b", "y": 0.2},
+    ]
+    with pytest.raises(InputError, match="rename it"):
+        from_frame(pd.DataFrame({"value": [0.5]}), Space.box(Real("value", 0, 1)))
+
+
 def test_a_condition_on_a_number_asks_for_the_space(tmp_path: Path) -> None:
     trials = [{"x": (0.5, uniform(0, 1)), "y": (0.5, uniform(0, 1))}, {"x": (0.2, uniform(0, 1))}]
     with pytest.raises(InputError, match=r"'y' is there in some trials .* --space"):
@@ -382,6 +405,14 @@ def test_options_are_found_by_value_or_by_text() -> None:
     log = from_columns({"c": column, "value": np.zeros(9)}, space)
     assert log.points.values.ravel().tolist() == [0, 1, 2, 3, 4, 0, 2]
     assert sum(log.outside.values()) == 2
+
+
+def test_what_cannot_vary_and_what_was_never_tried_need_no_column() -> None:
+    space = Space((Family("a", (LR, Choice("c", ("only",)))), Family("b", (Integer("k", 1, 9),))))
+    frame = pd.DataFrame({"family": ["a"], "lr": [1e-3], "value": 1})
+    assert from_frame(frame, space).points.records() == [{"family": "a", "lr": 1e-3, "c": "only"}]
+    with pytest.raises(InputError, match='no column "lr"'):
+        from_frame(frame.drop(columns="lr"), space)
 
 
 def test_trials_outside_are_counted_with_a_reason() -> None:

@@ -86,7 +86,7 @@ def strips(regions: pd.DataFrame) -> Drawing | None:
 
 def _draw(axes: Axes, place: int, rows: pd.DataFrame) -> None:
     """One strip: its parts from left to right, the number of visits in each, names below."""
-    total, left = float(rows["measure"].sum()), 0.0
+    total, left = max(float(rows["measure"].sum()), 1e-300), 0.0
     for row in rows.to_dict("records"):
         width = row["measure"] / total
         colour = _colour(row)
@@ -105,5 +105,5 @@ def _draw(axes: Axes, place: int, rows: pd.DataFrame) -> None:
 def _colour(row: Mapping[Any, Any]) -> str:
     if row["verdict"] in ("never seen", "neglected"):
         return NEVER
-    ratio = float(row["visits"]) / float(row["expected"])
+    ratio = float(row["visits"]) / max(float(row["expected"]), 1e-300)
     return next((colour for level, colour in LEVELS if ratio < level), MORE)
