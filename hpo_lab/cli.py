@@ -202,7 +202,25 @@ def _price(given: argparse.Namespace) -> Answer:
         "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip()
         for row in [header, *rows]
     ]
+    for landscape in found["landscapes"]:
+        lines += [line for space in landscape["spaces"] for line in _shares(landscape, space)]
     return 0, found, lines
+
+
+def _shares(landscape: dict[str, Any], space: dict[str, Any]) -> list[str]:
+    """How a price is shared among several assumptions, and which of them are masked."""
+    said = []
+    name = f"{landscape['landscape']}, {space['space']}"
+    for game in space["attribution"]:
+        if game["game"] != "price":
+            continue
+        if game["status"] != "exact":
+            said.append(f"{name}: price not shared exactly: {game['status']}")
+            continue
+        shares = [f"{one['shapley']:.4g} {one['assumption']}" for one in game["assumptions"]]
+        said.append(f"{name}: {game['total']:.4g} = " + " + ".join(shares))
+        said += [f"  {game['masking']}"] if game["masking"] else []
+    return said
 
 
 def _price_row(landscape: dict[str, Any], space: dict[str, Any]) -> tuple[str, ...]:

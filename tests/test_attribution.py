@@ -562,3 +562,15 @@ def test_assumptions_in_words() -> None:
         in_words(part("narrowed", axis="lr", high=0.1, reason="habit")) == "narrowed high 0.1 in lr"
     )
     assert in_words(part("fixed", axis="k", value=3, reason="r"), reason=True) == "fixed 3 in k: r"
+
+
+def test_the_command_line_says_what_is_masked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from hpo_lab.cli import main
+
+    study(tmp_path, planted=True)
+    assert main(["price", str(tmp_path)]) == 0
+    shown = capsys.readouterr().out
+    assert "table, declared: 0.8 = 0.4 fixed 0 in a + 0.4 fixed 0 in b + 0 without w in c" in shown
+    assert 'giving up "fixed 0 in a" or "fixed 0 in b" alone gains nothing' in shown

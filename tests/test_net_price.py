@@ -112,9 +112,9 @@ def test_a_crossing_that_does_not_vary_has_no_interval() -> None:
 
 @pytest.mark.slow
 def test_the_interval_of_the_crossing_covers_it() -> None:
-    """Two power laws, exact break-even 35; 1,000 studies of 30 pairs and 200 evaluations.
+    """Two power laws, break-even at 56 exactly; 300 studies of 30 pairs and 200 evaluations.
 
-    Regret of one run: c min(U)^(1/gamma). Reported: about .94; the interval is wide and skew.
+    Over 1,000 such studies .93 of the intervals held it; .89 is three standard errors below.
     """
     rng = np.random.default_rng(5)
     (_, last), *_ = power_law_wins((1.0, 2.0), (1.0, 1.0), 0.1)
@@ -125,7 +125,8 @@ def test_the_interval_of_the_crossing_covers_it() -> None:
         net = best[0] ** (1 / 2.0) - best[1] - 0.1
         low, high = last_positive_interval(net[None], resamples=400, seed=study) or (0, 0)
         covered += low <= last <= high
-    assert covered >= 0.9 * 300
+    assert last == 56
+    assert covered >= 0.89 * 300
 
 
 # --- studies that ran ---------------------------------------------------------------------------

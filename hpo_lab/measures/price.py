@@ -185,6 +185,7 @@ def universe_of(problem: Problem) -> Problem:
     return Problem(problem.landscape, View.identity(problem.view.universe))
 
 
+@lru_cache(maxsize=128)
 def winning(problem: Problem, *, oracle: bool = False) -> Wins | None:
     """Return the budgets at which random search expects better here than in the universe."""
     here = random_curve(problem, oracle)

@@ -47,7 +47,10 @@ def last_positive_interval(
     looked for is found anew in each mean curve: the percentile interval of the crossing itself,
     0 where a mean is never above zero and T where it still is at the end, which is censored: read
     it as more than T. Budgets at which some value is not finite are left out. None where nothing
-    varies, or nothing is finite. Raises ValueError for a wrong shape.
+    varies, or nothing is finite. Coverage of nominal 95 % intervals over 1,000 studies of random
+    search on two power laws (up to T = 200): break-even at 56, .915, .930 and .953 for 10,
+    30 and 100 pairs; at 24, where the curve is flatter, .867 and .920 for 10 and 30. They are wide:
+    [31, 90] is the median one about 56 from 30 pairs. Raises ValueError for a wrong shape.
 
     >>> net = np.array([[[1.0, 1.0, -1.0], [1.0, -2.0, -1.0], [1.0, 2.0, -1.0]]])
     >>> last_positive_interval(net)
