@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,16 @@ import pandas as pd
 import pytest
 
 import hpo_lab
+from hpo_lab import discovery
+from hpo_lab.figures import _style as style
 from hpo_lab.figures.distributions import Distributions as Picture
 from hpo_lab.measure import Results, tabulate
 from hpo_lab.measures.distributions import DRAWS
 from hpo_lab.region import masses
 from hpo_lab.study import Study
 from tests.small_studies import Inline, own_landscape, write
-from tests.test_figures import texts
+from tests.test_figures import drawn, texts
+from tests.tidy_tables import HOSTILE
 
 STUDY = """
 schema = 1
@@ -252,3 +256,63 @@ def test_formulas_have_no_winners_curse(tmp_path: Path) -> None:
     scores = entry["landscapes"][0]["spaces"][0]["selection"]
     assert [one["chosen_by"] for one in scores] == ["observed", "both", "truth"]
     assert scores[0]["held_out"] is None
+
+
+# --- all three pictures -------------------------------------------------------------------------
+
+
+def many(names: tuple[str, ...]) -> dict[str, pd.DataFrame]:
+    """Tables of several landscapes and strategies, of these names; the same every time."""
+    rng = np.random.default_rng(0)
+    net, even, shares, edf = [], [], [], []
+    for i, landscape in enumerate(names):
+        begin = {"landscape": landscape, "space": names[-1], "unit": "points"}
+        for strategy in ("random", names[0], "random, exact"):
+            curve = 0.3 - 0.1 * rng.random() * np.log(np.arange(1, 301))
+            more = {"strategy": strategy, "budget": 300}
+            columns = {"low": curve - 0.1, "high": curve + 0.1, "statistic": "mean"}
+            steps = {"evaluation": np.arange(1, 301), "net": curve}
+            net.append(pd.DataFrame({**begin, **more, **columns, **steps}))
+            even.append({**begin, **more, "break_even": 40.0 + i, "low": 10.0, "high": np.inf})
+        for j, name in enumerate(names[:4]):
+            row = {**begin, "game": "price", "status": "exact", "total": 0.6, "words": "w"}
+            ends = {f"{s}_{e}": 0.1 * j for s in ("first_in", "last_out") for e in ("low", "high")}
+            ends |= {"shapley_low": 0.1 * j, "shapley_high": 0.1 * j, "last_out": 0.1 * (j % 2)}
+            shares.append({**row, **ends, "assumption": name, "first_in": 0.1, "shapley": 0.1 * j})
+        for space in ("universe", names[-1]):
+            value = np.sort(rng.exponential(size=60))
+            own = {**begin, "space": space, "share": np.arange(1, 61) / 60, "value": value}
+            edf.append(pd.DataFrame({**own, "low": np.nan, "high": np.nan, "regret": True}))
+    return {
+        "net": pd.concat(net, ignore_index=True),
+        "break_even": pd.DataFrame(even),
+        "attribution": pd.DataFrame(shares),
+        "distributions": pd.concat(edf, ignore_index=True).assign(how="exact"),
+    }
+
+
+@pytest.mark.parametrize("name", ["net_price", "attribution", "distributions"])
+@pytest.mark.parametrize("names", [HOSTILE, tuple("abcdefghijkl"), ("one",)], ids=len)
+def test_pictures_are_legible_whatever_the_names(
+    name: str, names: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = many(names)
+    figure = discovery.make("figures", name, {})
+    drawing = figure(case)
+    assert drawing is not None
+    width, height = drawing.get_size_inches() * 25.4
+    assert width == pytest.approx(style.SINGLE) or width == pytest.approx(style.DOUBLE)
+    assert height <= 235
+    boxes = [(text.get_text(), text.get_window_extent()) for text in drawn(drawing, monkeypatch)]
+    for text, box in boxes:
+        assert not re.search(r"(?<!\\)\$", text) or "mathdefault" in text
+        assert box.x0 >= drawing.bbox.x0 - 1, text
+        assert box.x1 <= drawing.bbox.x1 + 1, text
+        assert box.y0 >= drawing.bbox.y0 - 1, text
+        assert box.y1 <= drawing.bbox.y1 + 1, text
+    for (one, here), (other, there) in itertools.combinations(boxes, 2):
+        wide = min(here.x1, there.x1) - max(here.x0, there.x0)
+        high = min(here.y1, there.y1) - max(here.y0, there.y0)
+        assert wide < 1.5 or high < 2.5, f"{one} overlaps {other}"
+    if len(names) > figure.panels:
+        assert "not shown at all" in figure.caption(case)
