@@ -53,11 +53,19 @@ def test_planted_avoidance_is_found_again(kind: str, ratio: float) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", SPACES)
 @pytest.mark.parametrize("ratio", [0.0, 0.1])
 @pytest.mark.parametrize("runs", [30, 100])
-def test_planted_avoidance_is_found_again_at_length(kind: str, ratio: float, runs: int) -> None:
-    assert np.median(recovered(kind, ratio, runs, 100)) >= 0.8
+def test_planted_avoidance_is_found_again_at_length(ratio: float, runs: int) -> None:
+    """On each kind of space, and, where they are large enough to be learned at all, on five axes.
+
+    A box of 2 % at a tenth of its density is 27 visits too few in the half that learns from 30
+    runs: on five axes chance makes boxes as empty as that.
+    """
+    found = {kind: recovered(kind, ratio, runs, 100) for kind in SPACES}
+    assert np.median(np.concatenate(list(found.values()))) >= 0.9
+    hard = {"five axes"} if ratio and runs == 30 else set()
+    for kind in SPACES.keys() - hard:
+        assert np.median(found[kind]) >= 0.8, kind
 
 
 def false_alarms(kind: str, runs: int, budget: int, studies: int) -> int:

@@ -29,6 +29,7 @@ from hpo_lab.statistics._arrays import Bools, Floats, Ints
 PEEL = 0.1  # share of the box that one step of peeling takes away
 SWEEPS = 30  # climbs settle after three or four
 LEAST = 2.0  # expected visits of the smallest box that peeling gets to
+HALF = 0.5  # of the fair density: what overlaps a sparse region only in part has so much
 CLIMBS = 8  # of many boxes, these are climbed from
 
 
@@ -222,7 +223,7 @@ class Scan:
     fair: float
     price: float = 2.0
 
-    def sparsest(self, ratio: float, *, starts: int = 100, seed: int = 0) -> SparseBox:
+    def sparsest(self, ratio: float, *, starts: int = 300, seed: int = 0) -> SparseBox:
         """Return the box of the highest score that was found, at this share of the fair density.
 
         Climbs start from the axes that have most to give, from peeling, and from the best of
@@ -240,7 +241,8 @@ class Scan:
             raise ValueError("the ratio is a share of the fair density: from 0 up to 1")
         rng = np.random.default_rng(seed)
         boxes = [self._peeled(ratio), *self._slabs(ratio)]
-        boxes += self._thin(rng, starts)
+        for thin in self._thin(rng, starts):
+            boxes += [thin, list(self._climbed(thin, max(ratio, HALF)).sides)]
         return max((self._climbed(box, ratio) for box in boxes), key=lambda box: box.score)
 
     def emptied(self, box: SparseBox) -> SparseBox:
@@ -341,8 +343,8 @@ class Scan:
         return sorted(boxes, key=lambda sides: -self._judged(sides, ratio).score)[:CLIMBS]
 
     def _thin(self, rng: np.random.Generator, starts: int) -> list[list[Side]]:
-        """The random boxes that promise most; half of the fair density is enough of a promise."""
-        return self._best((self._some(rng) for _ in range(starts)), 0.5)
+        """The random boxes that promise most: half of the fair density is enough."""
+        return self._best((self._some(rng) for _ in range(starts)), HALF)
 
     def _some(self, rng: np.random.Generator) -> list[Side]:
         """A random box on up to three axes."""
