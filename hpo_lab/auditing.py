@@ -217,10 +217,11 @@ def _systems(space: Space, trials: int, names: Sequence[str]) -> Iterator[BoxSys
 
 
 def finest(name: str, space: Space, trials: int) -> BoxSystem:
-    """Return a region system, its numbers split as finely as is testable with so many trials.
+    """Return a region system with its numbers split so that most regions can be tested.
 
-    Into 16, 8, 4 or 2 parts (cells: 256 to 4 in all); the coarsest where even that is not testable
-    throughout. It depends on the space and the number of trials, never on where they lie.
+    Into 2, 4, 8 or 16 parts (cells: 4 to 256 in all), whatever leaves most regions testable with
+    so many trials, of equals the coarsest. It depends on the space and the number of trials, never
+    on where they lie.
 
     >>> from hpo_lab import Real
     >>> space = Space.box(Real("x", 0, 1))
@@ -228,18 +229,18 @@ def finest(name: str, space: Space, trials: int) -> BoxSystem:
     [2, 4, 16]
     """
     if name == "cells":
-        choices = [Resolution(cells=2**k) for k in range(8, 1, -1)]
+        choices = [Resolution(cells=2**k) for k in range(2, 9)]
     elif name in ("bins", "planes"):
-        choices = [Resolution(bins=2**k) for k in range(4, 0, -1)]
+        choices = [Resolution(bins=2**k) for k in range(1, 5)]
     else:
         return region_system(name, space)
-    for resolution in choices:
-        system = region_system(name, space, resolution)
-        if region_count(system) > MOST_REGIONS:
-            continue
-        if is_testable(masses(system, space), 1, trials, ALPHA).all():
-            break
-    return system
+    systems = [region_system(name, space, resolution) for resolution in choices]
+    listed = [system for system in systems if region_count(system) <= MOST_REGIONS]
+    return max(listed, key=lambda one: _testable(one, space, trials)) if listed else systems[0]
+
+
+def _testable(system: BoxSystem, space: Space, trials: int) -> int:
+    return int(is_testable(masses(system, space), 1, trials, ALPHA).sum())
 
 
 def region_count(system: BoxSystem) -> int:
@@ -308,7 +309,8 @@ def _parts(system: BoxSystem, space: Space) -> list[tuple[str, str]]:
     for region in system.regions:
         name, within = region[0].sets[0]
         if isinstance(within, Interval):
-            text = f"{within.low:g} to {within.high:g}"
+            ends = dict.fromkeys((f"{within.low:g}", f"{within.high:g}"))
+            text = " to ".join(ends)
         else:
             text = str(space.family(region[0].family).axis(name).native(within.values[0]))
         twice = names.count(name) > 1  # a family's own axis, that of another is not the same

@@ -17,7 +17,7 @@ import numpy as np
 from hpo_lab.figures._words import counted, listed, numbers, p_value, percent, plain, shortened
 from hpo_lab.report.console import WIDTH, fixed_width
 from hpo_lab.report.page import Picture, drawn, own_folder, readable, rendered, write_tables
-from hpo_lab.report.views import View, _view
+from hpo_lab.report.view import View, view_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -224,7 +224,7 @@ def _blind_view(regions: pd.DataFrame) -> View | None:
         "make on average with as many trials."
     )
     title = "Regions never seen or neglected"
-    return _view("blind", title, columns, note, source="regions", limit=SHOWN)
+    return view_of("blind", title, columns, note, source="regions", limit=SHOWN)
 
 
 def _systems_view(regions: pd.DataFrame, facts: Facts) -> View | None:
@@ -243,13 +243,13 @@ def _systems_view(regions: pd.DataFrame, facts: Facts) -> View | None:
         "Visited #": [f"{(rows['visits'] > 0).sum():,}" for _, rows in groups],
     }
     note = (
-        "Numbers are split as finely as can be tested with so many trials. "
+        "Numbers are split so that most regions can be tested with so many trials. "
         + " ".join(
             f"Left out: {count:,} {SYSTEMS.get(name, name)}, too many to be listed."
             for name, count in facts["skipped"].items()
         )
     ).strip()
-    return _view("systems", "All regions, counted", columns, note, source="regions")
+    return view_of("systems", "All regions, counted", columns, note, source="regions")
 
 
 def _edges_view(edges: pd.DataFrame) -> View | None:
@@ -269,7 +269,7 @@ def _edges_view(edges: pd.DataFrame) -> View | None:
         "ones may lie beyond it. By chance: the probability that a uniform point lies as close to "
         "that bound; each axis has two chances."
     )
-    return _view("edges", "The best value on an edge", columns, note)
+    return view_of("edges", "The best value on an edge", columns, note)
 
 
 def _constant_view(constant: pd.DataFrame) -> View | None:
@@ -280,7 +280,7 @@ def _constant_view(constant: pd.DataFrame) -> View | None:
         "Always #": [_shown(one) for one in constant["value"]],
         "Trials #": [f"{one:,}" for one in constant["trials"]],
     }
-    return _view("constant", "Never varied", columns, "One value in all trials that have it.")
+    return view_of("constant", "Never varied", columns, "One value in all trials that have it.")
 
 
 def _excluded_view(excluded: pd.DataFrame) -> View | None:
@@ -296,7 +296,7 @@ def _excluded_view(excluded: pd.DataFrame) -> View | None:
         "Share of the universe #": [percent(float(one)) for one in excluded["measure"]],
     }
     note = "Each alone; what is left out on several axes counts under each of them."
-    return _view("excluded", "In the universe, and not in the declared space", columns, note)
+    return view_of("excluded", "In the universe, and not in the declared space", columns, note)
 
 
 def _family_column(rows: pd.DataFrame) -> dict[str, list[str]]:
