@@ -29,7 +29,7 @@ _SUBSET = 400  # rows that hyperparameters are fitted to, at most
 
 @dataclass(frozen=True)
 class GPFast(Strategy):
-    """Bayesian optimization: a Gaussian process and expected improvement, at 10 to 20 ms a point.
+    """Bayesian optimization: a Gaussian process and expected improvement, at some 10 ms a point.
 
     *What it assumes.* Nearby points have similar values, axis by axis at a distance of its own:
     Matérn 5/2 with one length scale each for the family, for every real axis, integer axis and
