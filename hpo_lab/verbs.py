@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hpo_lab import discovery
+from hpo_lab.answers import facts, interval, plain, summary
 from hpo_lab.errors import InputError
 from hpo_lab.landscape import Landscape, Problem
 from hpo_lab.space import Record
-from hpo_lab.study import Hypothesis, Study
+from hpo_lab.study import Study
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -207,7 +208,7 @@ def _price_entry(row: Mapping[str, Any]) -> Record:
         "chance": {"mean": row["chance_mean"], "p": row["chance_p"]} if known else None,
         "seeds": {
             "count": int(row["seeds"]) if math.isfinite(row["seeds"]) else None,
-            "interval": _interval(row["seeds_low"], row["seeds_high"]),
+            "interval": interval(row["seeds_low"], row["seeds_high"]),
             "conditional": row["conditional"],
         },
         "random": {"budgets": row["budgets"], "regret": row["random_regret"]},
@@ -223,19 +224,6 @@ def _price_entry(row: Mapping[str, Any]) -> Record:
 def _even(value: Any, status: str) -> Record:
     finite = status == "finite"
     return {"value": int(value) if finite else None, "status": status}
-
-
-def plain(value: Any) -> Any:
-    """Return a value as JSON knows it: nan and infinities become null."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(one) for one in value]
-    if isinstance(value, np.generic):
-        return plain(value.item())
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
 
 
 def report(study: Study | str | Path, out: str | Path | None = None) -> Record:
@@ -297,144 +285,6 @@ def _made_from(results: Any) -> str:
                 if path.suffix in (".py", ".html", ".css"):
                     digest.update(path.read_bytes())
     return digest.hexdigest()
-
-
-def facts(results: Any) -> Record:
-    """Return what a report says about a study besides its tables."""
-    from hpo_lab.measures._subsets import in_words
-
-    study: Study = results.study
-    provenance = {k: v for k, v in results.provenance.items() if k not in ("run", "seconds")}
-    packages = provenance.pop("packages", [])
-    return {
-        "name": study.name,
-        "question": study.question or study.name,
-        "spaces": {
-            space.label: [in_words(part, reason=True) for part in space.assumptions]
-            for space in study.spaces
-        },
-        "strategies": {part.label: repr(part.make()) for part in study.strategies},
-        "hypotheses": [_hypothesis(one) for one in study.hypotheses],
-        "budget": ", ".join(str(b) for b in study.budgets),
-        "repetitions": study.repetitions,
-        "instances": study.instances,
-        "missing": [run.title for run in results.missing],
-        "mixed": list(results.mixed),
-        "damaged": [str(path) for path in results.damaged],
-        "provenance": {
-            **{key: str(value) for key, value in provenance.items()},
-            "packages": ", ".join(packages),
-        },
-        "hash": results.hash,
-    }
-
-
-def _hypothesis(one: Hypothesis) -> str:
-    """A declared hypothesis in words: gp helps: gp against random, less total, in universe …"""
-    against = f"{one.first} against {one.second}"
-    way = f"{one.measure}, {one.direction}"
-    where = f"in {one.space}" if one.space else f"by {one.strategy}"
-    place = f"on {one.landscape}" if one.landscape else "over all landscapes"
-    said = f"{one.name}: {against}, {way}, {where}, {place}, at {one.budget} evaluations"
-    return f"{said}; expected: {one.expectation}" if one.expectation else said
-
-
-def summary(results: Any, tables: Mapping[str, pd.DataFrame]) -> Record:
-    """Return the report as plain values: every arm with its regret, coverage, fates and regions."""
-    keys = ["landscape", "space", "strategy", "budget"]
-    rows = {
-        name: dict(list(tables[name].groupby(keys, sort=False))) if len(tables[name]) else {}
-        for name in ("regions", "coverage", "fates", "benefit")
-    }
-    arms = [_arm(row, rows) for row in tables["arms"].to_dict("records")]
-    return {
-        "study": results.study.name,
-        "hash": results.hash,
-        "missing": [run.title for run in results.missing],
-        "damaged": [str(path) for path in results.damaged],
-        "mixed": list(results.mixed),
-        "hypotheses": tables["hypotheses"].to_dict("records"),
-        "arms": arms,
-    }
-
-
-_REGION = [
-    "instance",
-    "system",
-    "region",
-    "measure",
-    "runs_visited",
-    "runs",
-    "expected",
-    "at_least",
-    "runs_reached",
-    "chance",
-    "p",
-    "p_adjusted",
-    "bound",
-    "verdict",
-    "costly",
-    "best",
-    "missed",
-    "universe_expected",
-    "universe_p_adjusted",
-    "universe_verdict",
-]
-
-
-def _arm(row: Mapping[Any, Any], rows: Mapping[str, Mapping[Any, pd.DataFrame]]) -> Record:
-    keys = {key: row[key] for key in ("landscape", "space", "strategy", "budget")}
-    key = tuple(keys.values())
-    regions, coverage = rows["regions"][key], rows["coverage"][key]
-    fates, benefit = rows["fates"].get(key), rows["benefit"].get(key)
-    net = {} if benefit is None else benefit.iloc[0].to_dict()
-    visits = regions[regions["system"].isin(("families", "options"))]
-    counts = ["cells", "occupied", "expected_in_space", "expected_in_universe", "excess_emptiness"]
-    return {
-        **keys,
-        "runs": row["runs"],
-        "samples": row["samples"],
-        "statistic": row["statistic"],
-        "success": row["success"],
-        "failures": row["failures"],
-        "incumbent": row["incumbent"],
-        "regret": {
-            "total": row["total"],
-            "space": row["from_space"],
-            "search": row["from_search"],
-            "selection": row["from_selection"],
-        },
-        "signal": {
-            "space": row["from_space"],
-            "floor": row["floor"],
-            "shortfall": row["shortfall"],
-        },
-        "observed": {
-            "total": row["observed_total"],
-            "space": row["observed_from_space"],
-            "search": row["observed_from_search"],
-            "selection": 0.0 if math.isfinite(row["observed_total"]) else math.nan,
-        },
-        "benefit": net.get("net", math.nan),
-        "intervals": {
-            "total": _interval(row["total_low"], row["total_high"]),
-            "benefit": _interval(net.get("low", math.nan), net.get("high", math.nan)),
-        },
-        "coverage": {
-            **coverage[[*counts, "distinct", "repeats"]].mean().to_dict(),
-            "visits": visits[
-                ["instance", "system", "region", "share", "first_visit", "last_visit"]
-            ].to_dict("records"),
-        },
-        "fates": fates[["basins", "found", "entered", "missed", "excluded"]].mean().to_dict()
-        if fates is not None
-        else {},
-        "regions": regions[_REGION].to_dict("records"),
-    }
-
-
-def _interval(low: float, high: float) -> list[float] | None:
-    return [low, high] if math.isfinite(low) else None
 
 
 def audit_file(

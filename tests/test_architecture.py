@@ -56,7 +56,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "configspace",
     },
 }
-ON_TOP = {"verbs", "cli", "testing", "__init__"}
+ON_TOP = {"verbs", "answers", "cli", "testing", "__init__"}
 OPEN = {"errors", "statistics"}
 HEAVY = {
     "dask",

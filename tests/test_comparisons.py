@@ -18,11 +18,11 @@ from scipy import stats
 import hpo_lab
 from hpo_lab import discovery
 from hpo_lab import statistics as s
+from hpo_lab.answers import facts
 from hpo_lab.errors import InputError
 from hpo_lab.measure import ArmResult, Results
 from hpo_lab.measures.comparisons import CONFIRMATORY, EVERYWHERE, paired_values
 from hpo_lab.study import Study
-from hpo_lab.verbs import facts
 from tests.small_studies import study_file
 
 FIRST = np.array(

@@ -320,7 +320,7 @@ def test_the_first_sentence_speaks_of_every_landscape() -> None:
     assert "nothing on cs, physics and photo" in said[0]
     assert "On 1 of 8 landscapes (cora)" in said[1]
     assert "up to 0.4" in said[1]
-    assert "24 comparisons" in said[3]
+    assert "24 comparisons" in said[2]
 
 
 def test_an_unknown_price_is_called_unknown() -> None:

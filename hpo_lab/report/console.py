@@ -35,8 +35,8 @@ def console_table(
 
 
 def _header(arms: pd.DataFrame) -> list[str]:
-    units = [plain(unit) for unit in dict.fromkeys(arms["unit"]) if isinstance(unit, str) and unit]
-    unit = units[0] if len(units) == 1 else "each landscape in its own unit" if units else ""
+    units = {plain(unit) if isinstance(unit, str) else "" for unit in arms["unit"]}
+    unit = units.pop() if len(units) == 1 else "each landscape in its own unit"
     budget = f"{arms['budget'].max():,} evaluations"
     lines = [f"Total regret after {budget}{f', {unit}' if unit else ''}; mean over runs"]
     notes = []

@@ -9,7 +9,7 @@ from hpo_lab.figures._words import plain
 if TYPE_CHECKING:
     import pandas as pd
 
-    from hpo_lab.report.views import View
+    from hpo_lab.report.view import View
 
 _RISKY = ("=", "+", "-", "@", "\t", "\r")
 _TEX = {

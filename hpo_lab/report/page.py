@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from hpo_lab import discovery
 from hpo_lab.errors import InputError
@@ -19,11 +19,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
 
     from hpo_lab.figure import Figure
-    from hpo_lab.report.views import View
+    from hpo_lab.report.view import View
 
-ORDER = ("price_chance", "regret_curves", "regret_split", "visit_map")
 LARGE = 1_000_000  # a picture with more bytes of SVG than these is shown as PNG
-RUNLESS = {"price"}  # tables that no run goes into: a missing run does not touch them
+RUNLESS = {"price", "attribution"}  # figures of these need no run: a missing one is no matter
 BANNERED = 50  # texts in a banner; the rest are counted
 
 TERMS = (
@@ -84,6 +83,7 @@ class Picture:
     caption: str
     partial: bool
     narrow: bool
+    kind: ClassVar[str] = "picture"
 
 
 def write_report(
@@ -92,10 +92,14 @@ def write_report(
     """Write report.html, figures/ (PDF, SVG) and tables/ (CSV, LaTeX) into a folder.
 
     ``tables`` are tidy tables by name; ``facts`` holds name, question, spaces, strategies, budget,
-    repetitions, instances, missing, mixed, damaged, provenance and hash. Returns the page's path.
+    repetitions, instances, missing, mixed, damaged, provenance and hash, and may hold the
+    ``design`` from which the methods paragraph is generated (see ``hpo_lab.report.methods``),
+    which goes into methods.txt and methods.tex, too. Returns the page's path.
     Everything that comes from files is shown as text and never run. Raises InputError where one
     of the two folders is a link to somewhere else.
     """
+    from hpo_lab.report import methods
+    from hpo_lab.report.sections import sections
     from hpo_lab.report.summary import lead
     from hpo_lab.report.views import views
 
@@ -109,14 +113,18 @@ def write_report(
         for figure in _figures()
         if (picture := _picture(figure, tables, folder / "figures", bool(facts["missing"])))
     ]
+    paragraphs = methods.methods(tables, readable(facts))
+    for suffix, write in (("txt", methods.text), ("tex", methods.tex)):
+        if paragraphs:
+            publish(folder / f"methods.{suffix}", write(paragraphs).encode("utf-8"))
     page = rendered(
         "template.html",
         facts=readable(facts),
         title=plain(facts.get("question") or facts["name"]),
         lead=lead(tables, facts["spaces"]),
         banners=_banners(facts),
-        views=shown,
-        pictures=pictures,
+        sections=sections(tables, shown, pictures),
+        methods=paragraphs,
         terms=TERMS,
         setting=_setting(facts),
         partial=bool(facts["missing"]),
@@ -150,10 +158,8 @@ def _file_name(name: str) -> str:
 
 
 def _figures() -> Iterable[Figure]:
-    """Every figure that can be found, ours first and in the order of the page."""
-    names = discovery.names("figures")
-    order = [name for name in ORDER if name in names]
-    for name in [*order, *(name for name in names if name not in order)]:
+    """Every figure that can be found; where each one stands on the page its section says."""
+    for name in discovery.names("figures"):
         figure: Figure = discovery.make("figures", name, {})
         yield figure
 
@@ -219,12 +225,12 @@ def _setting(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def readable(value: Any) -> Any:
-    """Facts with every text on one line in which nothing is invisible."""
+    """Facts with every text on one line in which nothing is invisible; numbers stay numbers."""
     if isinstance(value, Mapping):
         return {plain(key): readable(item) for key, item in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str):
         return [readable(item) for item in value]
-    return plain(value)
+    return value if isinstance(value, bool | int | float) else plain(value)
 
 
 def rendered(name: str, **content: Any) -> str:

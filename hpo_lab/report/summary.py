@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LEVEL = 0.05
+FLOOR = "Where a space has a price, no strategy and no budget can do better in it than that price."
 SPACES = 3  # declared spaces with a sentence of their own
 
 
@@ -36,7 +37,9 @@ def lead(
     for name in names[:SPACES]:
         mine = rows[rows["space"] == name]
         text += [_price(str(name), mine, (spaces or {}).get(str(name), ())), _chance(mine)]
-        text += [_floor(mine), _benefit(tables.get("benefit"), str(name), tables.get("arms"))]
+        text.append(_benefit(tables.get("benefit"), str(name), tables.get("arms")))
+    if (rows["price"] > 0).any():
+        text.append(FLOOR)
     if len(names) > SPACES:
         rest = listed(f'"{plain(name)}"' for name in names[SPACES:])
         text.append(f"The other declared spaces, {rest}, are in the table of prices.")
@@ -130,12 +133,6 @@ def _chance(rows: pd.DataFrame) -> str:
         "many points at random would explain, each tested alone at 5 %; with pure chance one "
         f"would expect up to {LEVEL * len(tested):.2g}."
     )
-
-
-def _floor(rows: pd.DataFrame) -> str:
-    if not (rows["price"] > 0).any():
-        return ""
-    return "Where it has a price, no strategy and no budget can do better in it than that price."
 
 
 def _benefit(benefit: pd.DataFrame | None, space: str, arms: pd.DataFrame | None) -> str:
