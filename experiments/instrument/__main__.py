@@ -45,6 +45,7 @@ def tasks(share: float = 1.0) -> list[Task]:
             false_alarms.simulate,
             false_alarms.jobs(scaled(false_alarms.STUDIES)),
         ),
+        "again": (false_alarms.again, false_alarms.again_jobs(scaled(false_alarms.AGAIN_STUDIES))),
         "surface": (power.surface, power.surface_jobs(scaled(power.STUDIES))),
         "planted": (power.planted, power.planted_jobs(scaled(power.STUDIES))),
         "hidden": (power.hidden, power.hidden_jobs(scaled(power.HIDDEN_STUDIES))),

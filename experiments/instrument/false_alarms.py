@@ -16,7 +16,14 @@ import pandas as pd
 from experiments.instrument import simulated as sim
 from hpo_lab.measure import System, system_errors
 from hpo_lab.space import Bools, Floats, Ints
-from hpo_lab.statistics import NEGLECTED, NEVER_SEEN, Verdicts, randomised_p_value, visit_p_value
+from hpo_lab.statistics import (
+    NEGLECTED,
+    NEVER_SEEN,
+    Verdicts,
+    randomised_p_value,
+    verdicts,
+    visit_p_value,
+)
 
 # budgets and repetitions that are simulated together: a smaller one is the beginning of a larger
 SHAPES: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...] = (
@@ -125,6 +132,41 @@ def _row(key: Key, parts: list[Judged]) -> dict[str, object]:
         "upper": upper,
         "said": said.mean(),
         "uniform": uniformity(np.asarray(p, dtype=np.float64)),
+    }
+
+
+# the highest rates among 2,000 studies belong to equal regions, which need no space to be drawn
+AGAIN: tuple[tuple[str, str, int, int, int], ...] = (
+    ("conditional", "cells", 48, 500, 10),
+    ("conditional", "families", 4, 100, 30),
+    ("mixed", "options", 3, 20, 30),
+)
+AGAIN_STUDIES = 60_000
+
+
+def again_jobs(studies: int = AGAIN_STUDIES) -> Iterator[tuple[str, str, int, int, int, int]]:
+    """Yield the arguments of ``again``."""
+    for one in AGAIN:
+        yield *one, studies
+
+
+def again(
+    place: str, system: str, cells: int, budget: int, runs: int, studies: int
+) -> dict[str, object]:
+    """Return the rate of false alarms among equal regions, from many independent studies."""
+    rng, mu = sim.generator("again", cells, budget, runs), np.full(cells, 1 / cells)
+    everywhere = np.full((runs, cells), budget)
+    pattern = verdicts(mu, budget, np.full(cells, runs), runs, counts=everywhere)
+    alarms, block = 0, 1_000
+    for start in range(0, studies, block):
+        counts = rng.multinomial(budget, mu, size=(min(block, studies - start), runs))
+        came = (counts >= pattern.least).sum(axis=1)
+        alarms += int(suspicious(pattern, came, runs, partition=True).sum())
+    lower, upper = sim.rate_bounds(alarms, studies)
+    return {
+        **{"place": place, "system": system, "budget": budget, "repetitions": runs},
+        **{"regions": cells, "studies": studies, "alarms": alarms, "rate": alarms / studies},
+        **{"lower": lower, "upper": upper},
     }
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 README = Path(__file__).parent / "README.md"
 KEYS: Mapping[str, list[str]] = {  # what the rows of each table are sorted by
     "false_alarms": ["place", "system", "budget", "repetitions"],
+    "again": ["place", "system"],
     "surface": ["ratio", "measure", "budget", "repetitions"],
     "planted": ["place", "system", "ratio"],
     "hidden": ["strategy", "visibility", "gradient"],
@@ -84,6 +85,25 @@ def _false_alarms(folder: Path) -> str:
         f"{least:.2g}, {min(1, least * tests):.2g} when corrected for their number (Bonferroni)."
         f"\n\n{table}"
     )
+
+
+def _again(folder: Path) -> str:
+    seen = read(folder, "false_alarms").set_index(KEYS["false_alarms"])
+    rows = []
+    for one in records(read(folder, "again")):
+        first = seen.loc[tuple(one[key] for key in KEYS["false_alarms"])]
+        rows.append(
+            [
+                f"{one['place']}, {one['system']}: {one['regions']} of equal measure",
+                str(one["budget"]),
+                str(one["repetitions"]),
+                f"{share(first['rate'], 2)} (at most {share(first['upper'], 2)})",
+                f"{share(one['rate'], 2)} ({share(one['lower'], 2)} – {share(one['upper'], 2)})",
+            ]
+        )
+    studies = read(folder, "again")["studies"].min()
+    head = ["regions", "budget", "repetitions", "rate above", f"in {studies:,} studies"]
+    return markdown(head, rows)
 
 
 def _surface(folder: Path) -> str:
@@ -240,6 +260,7 @@ def _crossings(folder: Path) -> str:
 
 BLOCKS: Mapping[str, Callable[[Path], str]] = {
     "false alarms": _false_alarms,
+    "again": _again,
     "promised": _promised,
     "surface": _surface,
     "planted": _planted,
