@@ -100,6 +100,20 @@ class Cell:
         return np.asarray(np.minimum.accumulate(self.truth, axis=1))
 
     @cached_property
+    def one_path(self) -> bool:
+        """Whether all of several runs went to the same points in the same order."""
+        runs, trials = len(self.repetitions), len(self.points)
+        sizes = self.asked.sum(axis=1)
+        if runs < 2 or not trials or (sizes != sizes[0]).any():
+            return False
+        values = self.points.values.reshape(runs, trials // runs, self.points.space.width)
+        family = self.points.family.reshape(runs, -1)
+        return all(
+            np.array_equal(values[0], other, equal_nan=True) and np.array_equal(family[0], where)
+            for other, where in zip(values[1:], family[1:], strict=True)
+        )
+
+    @cached_property
     def distinct_runs(self) -> int:
         """How many of the runs differ in any trial; identical runs are one sample."""
         table = np.full((len(self.repetitions), self.budget, self.points.space.width + 2), -1.0)
@@ -138,8 +152,20 @@ class ArmResult:
     @property
     def deterministic(self) -> bool:
         """Whether one run on an instance is all there is: a deterministic strategy, no noise."""
+        return self._fixed and not self.cells[0].problem.landscape.stochastic
+
+    def one_path(self, cell: Cell) -> bool:
+        """Whether the visits of a cell are one sample: a deterministic strategy, noise or not.
+
+        Grid search on a noisy landscape is told other values each time, and goes to the same
+        places.
+        """
+        return self.deterministic or (self._fixed and cell.one_path)
+
+    @property
+    def _fixed(self) -> bool:
         fixed: bool = discovery.find("strategies", self.arm.strategy.use).deterministic
-        return fixed and not self.cells[0].problem.landscape.stochastic
+        return fixed
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 import hpo_lab
+import hpo_lab.verbs
 from hpo_lab import discovery
 from hpo_lab.landscape import TIES, Optimum
 from hpo_lab.measure import Cell, Results, region_optima, system_masses, tabulate
@@ -382,3 +383,24 @@ def test_unknown_truth_is_said_to_be_unknown() -> None:
     assert (trials["observed"] == trials["truth"]).all()
     again = hpo_lab.search(f, "random", budget=7, seed=1)
     pd.testing.assert_frame_equal(trials, again)
+
+
+def test_a_grid_on_noise_is_one_sample_of_visits(tmp_path: Path) -> None:
+    """It is told other values in every repetition, and goes to the same places."""
+    file = tmp_path / "study.toml"
+    file.write_text(
+        'schema = 1\nlandscapes = [{ use = "peaks", dimension = 2, noise = 0.1 }]\n'
+        'strategies = [{ use = "grid" }, { use = "random" }]\n'
+        '[runs]\nbudget = 16\nrepetitions = 5\ninstances = 1\n[regions]\nsystems = ["bins"]\n'
+    )
+    study = Study.read(file)
+    hpo_lab.verbs.run(study, tmp_path / "out", workers=1)
+    results = Results.load(study, tmp_path / "out")
+    grid, random = results.arms
+    assert not grid.deterministic
+    assert grid.one_path(grid.cells[0])
+    assert not random.one_path(random.cells[0])
+    rows = tabulate(results, ["regions"])["regions"]
+    assert set(rows[rows["strategy"] == "grid"]["runs"]) == {1}
+    assert set(rows[rows["strategy"] == "random"]["runs"]) == {5}
+    assert rows[rows["strategy"] == "grid"]["p"].isna().all()

@@ -46,21 +46,8 @@ def groups_of(system: BoxSystem) -> list[Group]:
 
 
 def one_sample(arm: ArmResult, cell: Cell) -> bool:
-    """Whether every run is the same to coverage: deterministic, or the same points in every run.
-
-    Grid search on a noisy landscape sees other values each time, and goes to the same places.
-    """
-    if arm.deterministic:
-        return True
-    runs, trials = len(cell.repetitions), len(cell.points)
-    if runs < 2 or not trials or trials % runs or (cell.asked.sum(axis=1) != trials // runs).any():
-        return False
-    values = cell.points.values.reshape(runs, trials // runs, cell.points.space.width)
-    family = cell.points.family.reshape(runs, -1)
-    return all(
-        np.array_equal(values[0], other, equal_nan=True) and np.array_equal(family[0], where)
-        for other, where in zip(values[1:], family[1:], strict=True)
-    )
+    """Whether every run is the same to coverage: deterministic, or the same points in every run."""
+    return arm.deterministic or cell.one_path
 
 
 def runs_of(arm: ArmResult, cell: Cell) -> int:

@@ -39,7 +39,7 @@ class StructuralBias(Measure):
 
         blocks = []
         for arm, cell in noisy(results):
-            if len(cell.repetitions) < FEWEST or _one_path(cell):
+            if len(cell.repetitions) < FEWEST or cell.one_path:
                 continue
             parts = [_tests(cell, rows, sample) for sample, rows in _samples(cell).items()]
             own = pd.concat([*parts, _run_test(cell)], ignore_index=True)
@@ -89,14 +89,6 @@ def unit_places(points: Points) -> tuple[Floats, list[str]]:
     }
     columns = sorted(real)
     return space.to_unit(points)[:, columns], [space.columns[column] for column in columns]
-
-
-def _one_path(cell: Cell) -> bool:
-    """Whether every run asked for the same points: a deterministic strategy is one sample."""
-    rows = np.lexsort((cell.run, cell.evaluation))
-    keys, when = cell.points[rows].keys(), cell.evaluation[rows]
-    same = (keys[1:] == keys[:-1]) | (when[1:] != when[:-1])
-    return bool(same.all())
 
 
 def _samples(cell: Cell) -> dict[str, Ints]:

@@ -211,7 +211,7 @@ def _origin(landscape: Landscape, name: str, cell: Cell) -> Points:
 def _design(arm: ArmResult, cell: Cell, system: System, spots: _Spots) -> tuple[int, Bools]:
     """How many first evaluations all runs have in common; where these alone explain the spot."""
     explained = np.zeros(len(spots.index), dtype=bool)
-    if arm.deterministic or len(cell.repetitions) < 2:
+    if arm.one_path(cell) or len(cell.repetitions) < 2:
         return 0, explained
     common = _common(cell)
     labels = system.labels(cell.lifted)

@@ -129,7 +129,7 @@ def table_of(arm: ArmResult, cell: Cell, system: System) -> pd.DataFrame:
 
 def samples(arm: ArmResult, cell: Cell) -> int:
     """Return how many independent runs there are: one, where all that ran are the same."""
-    return 1 if arm.deterministic else len(cell.repetitions)
+    return 1 if arm.one_path(cell) else len(cell.repetitions)
 
 
 def judged(
@@ -152,9 +152,9 @@ def judged(
         cell.budget,
         np.minimum((counts > 0).sum(axis=0), runs),
         runs,
-        counts=None if arm.deterministic else counts,
+        counts=None if arm.one_path(cell) else counts,
         excluded=outside & (counts == 0).all(axis=0),
-        deterministic=arm.deterministic,
+        deterministic=arm.one_path(cell),
         partition=system.partition,
     )
 

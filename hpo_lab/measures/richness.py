@@ -61,7 +61,7 @@ class Richness(Measure):
                     for system in systems.values()
                     if len(system_names(system, cell.problem.view.universe)) > 1
                 ]
-                if isinstance(basins, Basins) and not arm.deterministic:
+                if isinstance(basins, Basins) and not arm.one_path(cell):
                     rows.append(_ends(arm, cell, basins))
         return pd.DataFrame(rows, columns=_COLUMNS)
 

@@ -70,7 +70,7 @@ def _rows(arm: ArmResult, cell: Cell, most: int, epsilon: float) -> list[dict[st
         cell.run,
         cell.budget,
         runs=len(cell.repetitions),
-        deterministic=arm.deterministic,
+        deterministic=arm.one_path(cell),
         most=2 * most,  # the measure knows what was missed, and keeps the worst
     )
     rows = [_row(arm, cell, rule, epsilon) for rule in rules]

@@ -83,7 +83,8 @@ def _curves(arm: ArmResult, system: BoxSystem) -> list[pd.DataFrame]:
             "runs": len(last),
             "evaluation": at,
         }
-        curves = {**_columns(arm, "still", still), **_columns(arm, "came", came)}
+        banded = not all(arm.one_path(cell) for cell in arm.cells)
+        curves = {**_columns("still", still, banded), **_columns("came", came, banded)}
         blocks.append(pd.DataFrame({**head, **curves}))
     return blocks
 
@@ -96,11 +97,11 @@ def _holds_optimum(cell: Cell, system: BoxSystem) -> Floats:
     return np.where(best <= best.min() + 1e-9, 1.0, 0.0)
 
 
-def _columns(arm: ArmResult, name: str, curve: Curve) -> dict[str, Floats]:
+def _columns(name: str, curve: Curve, banded: bool) -> dict[str, Floats]:
     nothing = np.full(len(curve.share), np.nan)
     return {
         name: curve.share,
-        f"{name}_low": nothing if arm.deterministic else curve.low,
-        f"{name}_high": nothing if arm.deterministic else curve.high,
+        f"{name}_low": curve.low if banded else nothing,
+        f"{name}_high": curve.high if banded else nothing,
         f"{name}_uniform": curve.uniform,
     }
