@@ -94,7 +94,7 @@ class GPFast(Strategy):
     starts: int = 6
     steps: int = 40
     warp: bool = True
-    refit: float = 0.1
+    refit: float = 0.05
     restarts: int = 1
     batch: int = 1
 

@@ -3,7 +3,7 @@
 ``python tests/benchmarks/compare_gp.py``, in some minutes; peers that are not installed are left
 out (scikit-optimize comes with the project, Optuna's sampler needs optuna and torch). Sides take
 turns on one thread and are timed in CPU seconds, so that other work on the machine disturbs them
-little. gp_fast's figure is the mean over a whole period of its schedule, the refit included; a
+little. gp_fast's figure is the mean over two periods of its schedule, the refits included; a
 peer's is the least of its steps.
 """
 
@@ -140,7 +140,7 @@ def compare(d: int, n: int, targets: dict[str, float]) -> None:
             peers[name] = begin(d, known, told)
         except ImportError as error:
             print(f"{name} is left out: {error}")
-    period = round(0.1 * n)  # steps from one refit to the next
+    period = 2 * round(GPFast().refit * n)  # steps from one refit to the next but one
     own: list[float] = []
     theirs: dict[str, list[float]] = {name: [] for name in peers}
     with threadpool_limits(1):  # of what the peers have loaded by now
