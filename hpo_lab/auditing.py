@@ -30,7 +30,6 @@ from hpo_lab.region import (
     BoxSystem,
     Combinations,
     Interval,
-    Region,
     Resolution,
     axis_measure,
     describe,
@@ -277,25 +276,13 @@ def judged(system: BoxSystem, points: Points) -> list[Judged]:
     mass = np.minimum(masses(system, points.space), 1.0)
     seen = visits(system, points)
     told = verdicts(mass, 1, seen, len(points), partition=system.partition, alpha=ALPHA)
-    names = [_name(points.space, region) for region in system.regions]
+    names = [describe(points.space, region) for region in system.regions]
     columns = (mass, seen, mass * len(points), told.p, told.adjusted, told.word)
     parts = _parts(system, points.space)
     rows = zip(
         names, *(column.tolist() for column in columns), *zip(*parts, strict=True), strict=True
     )
     return [Judged(system.name, *row) for row in rows]
-
-
-def _name(space: Space, region: Region) -> str:
-    """The region in words; with its family, where others have axes of the same names."""
-    text = describe(space, region)
-    named = {name for box in region for name, _ in box.sets}
-    homes = [f for f in space.families if named <= {axis.name for axis in f.axes}]
-    if not named or len({box.family for box in region}) == len(homes):
-        return text
-    families = [box.family for box in region]
-    which = families[0] if len(families) == 1 else "{" + ", ".join(families) + "}"
-    return f"family {'=' if len(families) == 1 else 'in'} {which} and {text}"
 
 
 def _parts(system: BoxSystem, space: Space) -> list[tuple[str, str]]:

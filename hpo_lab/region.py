@@ -238,7 +238,21 @@ def describe(space: Space, region: Region) -> str:
     >>> describe(space, (Box("", (("op", Among((0.0,))),)),))
     'op = gat'
     """
-    return " or ".join(dict.fromkeys(_describe_box(space, box) for box in region)) or "nowhere"
+    alike: dict[str, list[Box]] = {}
+    for box in region:
+        alike.setdefault(_describe_box(space, box), []).append(box)
+    return " or ".join(_with_families(space, text, own) for text, own in alike.items()) or "nowhere"
+
+
+def _with_families(space: Space, text: str, boxes: list[Box]) -> str:
+    """The words of boxes, with their families where others have the same axes."""
+    axes = {name for name, _ in boxes[0].sets}
+    homes = {f.name for f in space.families if axes <= {axis.name for axis in f.axes}}
+    own = list(dict.fromkeys(box.family for box in boxes))
+    if not axes or len(own) >= len(homes):
+        return text
+    families = own[0] if len(own) == 1 else "{" + ", ".join(own) + "}"
+    return f"family {'=' if len(own) == 1 else 'in'} {families} and {text}"
 
 
 def _describe_box(space: Space, box: Box) -> str:
