@@ -126,22 +126,106 @@ def _hypothesis(one: Hypothesis) -> str:
 
 
 def summary(results: Any, tables: Mapping[str, pd.DataFrame]) -> Record:
-    """Return the report as plain values: every arm with its regret, coverage, fates and regions."""
-    keys = ["landscape", "space", "strategy", "budget"]
-    rows = {
-        name: dict(list(tables[name].groupby(keys, sort=False))) if len(tables[name]) else {}
-        for name in ("regions", "coverage", "fates", "benefit")
+    """Return the report as plain values; ``hpo_lab.report`` says which keys there are."""
+    rows = {name: _by_arm(tables[name]) for name in OF_ARMS} | {
+        "regions": _by_arm(_with_causes(tables)),
+        "marginals": _by_arm(_marginals(tables["occupancy"])),
     }
-    arms = [_arm(row, rows) for row in tables["arms"].to_dict("records")]
     return {
         "study": results.study.name,
         "hash": results.hash,
         "missing": [run.title for run in results.missing],
         "damaged": [str(path) for path in results.damaged],
         "mixed": list(results.mixed),
-        "hypotheses": tables["hypotheses"].to_dict("records"),
-        "arms": arms,
+        "arms": [_arm(row, rows) for row in tables["arms"].to_dict("records")],
+        "attribution": _shares(tables["attribution"]),
+        "net": _net(tables["net"], _by_arm(tables["break_even"])),
+        **{name: tables[name].to_dict("records") for name in AS_THEY_ARE},
     }
+
+
+ARM = ["landscape", "space", "strategy", "budget"]
+OF_ARMS = ("coverage", "fates", "benefit", "rules", "richness", "abandonment")
+AS_THEY_ARE = ("hypotheses", "comparisons", "selection", "edges", "aggregates")
+
+
+def _by_arm(table: pd.DataFrame) -> dict[Any, pd.DataFrame]:
+    return dict(list(table.groupby(ARM, sort=False))) if len(table) else {}
+
+
+def _with_causes(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """The regions, each with its ``cause`` where it is a blind spot."""
+    regions, causes = tables["regions"], tables["causes"]
+    if regions.empty or causes.empty:
+        return regions.assign(cause=None)
+    keys = [*ARM, "instance", "system", "region"]
+    joined = regions.merge(causes[[*keys, "cause"]].drop_duplicates(keys), on=keys, how="left")
+    return joined.assign(cause=joined["cause"].astype(object).where(joined["cause"].notna(), None))
+
+
+def _marginals(occupancy: pd.DataFrame) -> pd.DataFrame:
+    """Excess emptiness of one- and two-dimensional marginals of single runs at the end."""
+    if occupancy.empty:
+        return occupancy
+    rows = occupancy[(occupancy["scope"] == "one run") & (occupancy["axes"].fillna("") == "")]
+    rows = rows[(rows["system"] != "cells") & rows["headline"].astype(bool)]
+    return rows[rows["evaluation"] == rows.groupby(ARM)["evaluation"].transform("max")]
+
+
+def _shares(table: pd.DataFrame) -> list[Record]:
+    """The price and the regret at a budget shared among the assumptions of each space."""
+    if table.empty:
+        return []
+    return [
+        {"landscape": landscape, "space": space, "games": games(rows)}
+        for (landscape, space), rows in table.groupby(["landscape", "space"], sort=False)
+    ]
+
+
+def _net(table: pd.DataFrame, ends: Mapping[Any, pd.DataFrame]) -> list[Record]:
+    """Net benefit over evaluations of each arm, with its break-even."""
+    curves = []
+    for key, rows in _by_arm(table).items():
+        entry = dict(zip(ARM, key, strict=True))
+        entry["unit"] = rows["unit"].iloc[0]
+        entry["evaluations"] = rows["evaluation"].tolist()
+        entry |= {name: rows[name].tolist() for name in ("net", "low", "high")}
+        end = ends[key].iloc[0] if key in ends else None
+        entry["break_even"] = None if end is None else {name: end[name] for name in _EVEN}
+        curves.append(entry)
+    return curves
+
+
+_EVEN = ("wins", "sure_wins", "break_even", "status", "shown", "low", "high", "interval")
+
+
+def own(table: pd.DataFrame, landscape: str, space: str) -> pd.DataFrame:
+    return table[(table["landscape"] == landscape) & (table["space"] == space)]
+
+
+_SHARES = ("first_in", "last_out", "shapley")
+
+
+def games(rows: pd.DataFrame) -> list[Record]:
+    """The shares of each assumption in each game: of the price, of the regret at each budget."""
+    games: dict[tuple[str, Any], Record] = {}
+    for row in rows.to_dict("records"):
+        budget = int(row["budget"]) if math.isfinite(row["budget"]) else None
+        game = games.setdefault(
+            (str(row["game"]), budget),
+            {
+                "game": row["game"],
+                "budget": budget,
+                "status": row["status"],
+                "total": row["total"],
+                "masking": row["words"],
+                "assumptions": [],
+            },
+        )
+        shares = {s: row[s] for s in _SHARES}
+        bounds = {s: [row[f"{s}_low"], row[f"{s}_high"]] for s in _SHARES}
+        game["assumptions"].append({"assumption": row["assumption"], **shares, "bounds": bounds})
+    return list(games.values())
 
 
 _REGION = [
@@ -165,7 +249,9 @@ _REGION = [
     "universe_expected",
     "universe_p_adjusted",
     "universe_verdict",
+    "cause",
 ]
+_MARGINAL = ["instance", "system", "excess", "random_low", "random_high", "verdict"]
 
 
 def _arm(row: Mapping[Any, Any], rows: Mapping[str, Mapping[Any, pd.DataFrame]]) -> Record:
@@ -208,6 +294,7 @@ def _arm(row: Mapping[Any, Any], rows: Mapping[str, Mapping[Any, pd.DataFrame]])
         },
         "coverage": {
             **coverage[[*counts, "distinct", "repeats"]].mean().to_dict(),
+            "marginals": _records(rows["marginals"].get(key), _MARGINAL),
             "visits": visits[
                 ["instance", "system", "region", "share", "first_visit", "last_visit"]
             ].to_dict("records"),
@@ -216,7 +303,16 @@ def _arm(row: Mapping[Any, Any], rows: Mapping[str, Mapping[Any, pd.DataFrame]])
         if fates is not None
         else {},
         "regions": regions[_REGION].to_dict("records"),
+        **{name: _records(rows[name].get(key)) for name in ("rules", "richness", "abandonment")},
     }
+
+
+def _records(rows: pd.DataFrame | None, columns: list[str] | None = None) -> list[Any]:
+    """The rows of one arm, without the columns that name it."""
+    if rows is None:
+        return []
+    kept = rows[columns] if columns else rows.drop(columns=ARM)
+    return kept.to_dict("records")
 
 
 def interval(low: float, high: float) -> list[float] | None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hpo_lab import discovery
-from hpo_lab.answers import facts, interval, plain, summary
+from hpo_lab.answers import facts, games, interval, own, plain, summary
 from hpo_lab.errors import InputError
 from hpo_lab.landscape import Landscape, Problem
 from hpo_lab.space import Record
@@ -139,16 +139,16 @@ def price(study: Study | str | Path) -> Record:
     tables = price_tables(study)
     landscapes: dict[str, Record] = {}
     for row in tables["price"].to_dict("records"):
-        own = landscapes.setdefault(
+        entries = landscapes.setdefault(
             str(row["landscape"]),
             {"landscape": row["landscape"], "unit": row["unit"], "spaces": []},
         )
         entry = _price_entry({str(k): v for k, v in row.items()})
         keys = str(row["landscape"]), str(row["space"])
-        entry["attribution"] = _games(_own(tables["attribution"], *keys))
+        entry["attribution"] = games(own(tables["attribution"], *keys))
         columns = ["chosen_by", "ties", "score", "observed", "truth", "held_out", "curse", "price"]
-        entry["selection"] = _own(tables["selection"], *keys)[columns].to_dict("records")
-        own["spaces"].append(entry)
+        entry["selection"] = own(tables["selection"], *keys)[columns].to_dict("records")
+        entries["spaces"].append(entry)
     found: Record = plain({"study": study.name, "landscapes": list(landscapes.values())})
     return found
 
@@ -163,35 +163,6 @@ def price_tables(study: Study) -> dict[str, pd.DataFrame]:
     from hpo_lab.measure import Results, tabulate
 
     return tabulate(Results.empty(study), PRICED)
-
-
-def _own(table: pd.DataFrame, landscape: str, space: str) -> pd.DataFrame:
-    return table[(table["landscape"] == landscape) & (table["space"] == space)]
-
-
-_SHARES = ("first_in", "last_out", "shapley")
-
-
-def _games(rows: pd.DataFrame) -> list[Record]:
-    """The shares of each assumption in each game: of the price, of the regret at each budget."""
-    games: dict[tuple[str, Any], Record] = {}
-    for row in rows.to_dict("records"):
-        budget = int(row["budget"]) if math.isfinite(row["budget"]) else None
-        game = games.setdefault(
-            (str(row["game"]), budget),
-            {
-                "game": row["game"],
-                "budget": budget,
-                "status": row["status"],
-                "total": row["total"],
-                "masking": row["words"],
-                "assumptions": [],
-            },
-        )
-        shares = {s: row[s] for s in _SHARES}
-        bounds = {s: [row[f"{s}_low"], row[f"{s}_high"]] for s in _SHARES}
-        game["assumptions"].append({"assumption": row["assumption"], **shares, "bounds": bounds})
-    return list(games.values())
 
 
 def _price_entry(row: Mapping[str, Any]) -> Record:
@@ -229,12 +200,27 @@ def _even(value: Any, status: str) -> Record:
 def report(study: Study | str | Path, out: str | Path | None = None) -> Record:
     """Write the report of a study into its results folder and return it as plain values.
 
-    ``path`` is the HTML page; beside it stand ``figures/`` (PDF and SVG) and ``tables/`` (CSV and
-    LaTeX). Runs that are missing are named, here and on the page.
+    ``path`` is the HTML page; beside it stand ``figures/`` (PDF and SVG), ``tables/`` (CSV and
+    LaTeX) and the methods paragraph (``methods.txt``, ``methods.tex``). Runs that are missing are
+    named, here and on the page. What is not known is None. Keys:
+
+    * ``study``, ``hash``, ``missing``, ``damaged``, ``mixed``, ``methods`` (head and text each)
+    * ``arms``: each with its ``regret`` and its splits, ``intervals``, ``coverage`` with
+      ``marginals`` (excess emptiness beside random search), ``fates``, ``regions`` (verdict against
+      the space and against the universe, and ``cause``), ``rules``, ``richness``, ``abandonment``
+    * ``attribution``: each landscape and space with its ``games`` (as in ``price``)
+    * ``net``: each arm, and random search in closed form, with its curve over ``evaluations`` and
+      its ``break_even``
+    * ``hypotheses`` (confirmatory) and ``comparisons`` (their ``status`` says exploratory)
+    * ``selection``, ``edges``, ``aggregates``
+
+    The columns of the last three lines, of rules, richness and abandonment are those of the
+    measures of that name: see ``hpo_lab.measures``.
     """
     from hpo_lab.measure import Results, tabulate
     from hpo_lab.measures.price import in_words
     from hpo_lab.report import console, page
+    from hpo_lab.report.methods import methods
 
     study = _study(study)
     folder = folder_of(study, out)
@@ -249,6 +235,7 @@ def report(study: Study | str | Path, out: str | Path | None = None) -> Record:
     (folder / "report.txt").write_text(f"{table}\n{MADE_FROM}{_made_from(results)}\n")
     return {
         **plain(summary(results, tables)),
+        "methods": [{"head": head, "text": text} for head, text in methods(tables, said)],
         "path": str(path),
         "console": table,
     }
