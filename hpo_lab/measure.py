@@ -354,6 +354,13 @@ def _value(found: Optimum | Bounds) -> float:
 
 
 def tabulate(results: Results, names: Iterable[str] | None = None) -> dict[str, pd.DataFrame]:
-    """Return the tables of the named measures (default: all that are found), by name."""
+    """Return the tables of the named measures (default: all that are found), by name.
+
+    BLAS has one thread: its threads wait for one another by spinning, and the many small products
+    of prices took 20 seconds instead of one on a machine whose cores were busy.
+    """
+    from threadpoolctl import threadpool_limits
+
     chosen = list(names) if names is not None else discovery.names("measures")
-    return {name: discovery.make("measures", name, {})(results) for name in chosen}
+    with threadpool_limits(1, user_api="blas"):
+        return {name: discovery.make("measures", name, {})(results) for name in chosen}
