@@ -149,8 +149,9 @@ class Levels:
         """The best set for the points inside the other sides, and its score."""
         visits = np.bincount(self.code[inside], minlength=len(self.mass))
         gains = gain * self.mass - cost * visits
-        masks = self._intervals(gains) if self.ordered else self._subsets(gains)
-        sides = [self._some(mask) for mask in masks]
+        if not self.ordered:
+            return self._best_subset(gains, price)
+        sides = [self._some(mask) for mask in self._intervals(gains)]
         scores = [float(gains[side.mask].sum()) - price * side.edges for side in sides]
         best = int(np.argmax(scores))
         return sides[best], scores[best]
@@ -165,13 +166,15 @@ class Levels:
         place = np.arange(k)
         return [(place >= i) & (place < j) for i, j in [*bounds, (int(start[end]), end + 1)]]
 
-    def _subsets(self, gains: Floats) -> list[Bools]:
-        """The levels of the largest gains, for every number of them that can be best."""
-        rank = np.empty(len(gains), np.int64)
-        rank[np.argsort(-gains, kind="stable")] = np.arange(len(gains))
-        good = int((gains > 0).sum())
-        sizes = {1, max(good, 1), len(gains), *range(max(good - 8, 1), min(good + 8, len(gains)))}
-        return [rank < size for size in sorted(sizes)]
+    def _best_subset(self, gains: Floats, price: float) -> tuple[Some, float]:
+        """The levels of the largest gains, of every number of them that can be best."""
+        k, order = len(gains), np.argsort(-gains, kind="stable")
+        sizes = np.arange(1, k + 1)
+        scores = np.cumsum(gains[order]) - price * np.minimum(sizes, k - sizes)
+        best = int(np.argmax(scores))
+        mask = np.zeros(k, np.bool_)
+        mask[order[: best + 1]] = True
+        return self._some(mask), float(scores[best])
 
     def peels(self, side: Some, inside: Bools) -> list[tuple[Some, float, int]]:
         """What is left after each peel, with the mass and the visits that it takes away."""
