@@ -27,6 +27,7 @@ def marginals(tables: Tables) -> View | None:
         return None
     rows = rows[(rows["axes"].fillna("") == "") & (rows["system"] != "cells")]
     rows = rows[rows["headline"].astype(bool)]
+    rows = rows[rows["verdict"] != "as random"]
     rows = rows.sort_values("excess", ascending=False, kind="stable")
     if rows.empty:
         return None
@@ -43,7 +44,8 @@ def marginals(tables: Tables) -> View | None:
     note = (
         "Of the regions that uniform search on the declared space fills with the same budget, the "
         "share that a run left empty; below zero, more were filled. Random search has: where 95 % "
-        "of such means lie for random search itself, in a study of as many runs."
+        "of such means lie for random search itself, in a study of as many runs. What is as empty "
+        "as that is not listed."
     )
     title = "Marginals: what stayed empty beyond chance"
     return view_of("marginals", title, columns, note, source="occupancy", limit=24)
@@ -140,11 +142,12 @@ def _gained(gain: float, low: float, high: float) -> str:
 
 
 def basins(tables: Tables) -> View | None:
-    """Basins that a run hits, of all known and of the near-optimal ones, beside uniform search."""
+    """Arms whose runs hit fewer basins than random search, of all or of the near-optimal ones."""
     rows = at_the_end(tables, "basin_coverage")
     if rows is None:
         return None
-    rows = rows[rows["target"] != "near-optimal set"]
+    rows = rows[(rows["target"] != "near-optimal set") & (rows["hit"] < rows["random_low"])]
+    rows = rows.assign(short=rows["hit"] / rows["expected"]).sort_values("short", kind="stable")
     if rows.empty:
         return None
     ends = zip(rows["random_low"], rows["random_high"], strict=True)
@@ -160,11 +163,12 @@ def basins(tables: Tables) -> View | None:
         "Random search has #": [interval(float(a), float(b), 1) or MISSING for a, b in ends],
     }
     note = (
-        "A basin is hit where an evaluation lies in it; that is not yet finding its minimum, which "
-        "is in the table of fates. Means over runs."
+        "Where runs hit fewer basins than random search does with the same budget, the fewest "
+        "first. A basin is hit where an evaluation lies in it; that is not yet finding its "
+        "minimum, which is in the table of fates. Means over runs."
     )
-    title = "Basins hit"
-    return view_of("basins", title, columns, note, source="basin_coverage", limit=24)
+    title = "Basins that were passed by"
+    return view_of("basins", title, columns, note, source="basin_coverage", limit=16)
 
 
 def coverage(tables: Tables) -> View | None:
@@ -179,8 +183,8 @@ def coverage(tables: Tables) -> View | None:
         **varying(rows),
         "Excess emptiness #": [signed_percent(float(x)) for x in rows["excess_emptiness"]],
         **_random(rows),
-        "Uniform on the space fills #": numbers(list(rows["expected_in_space"])),
-        "Uniform on the universe fills #": numbers(list(rows["expected_in_universe"])),
+        "Space: uniform fills #": numbers(list(rows["expected_in_space"])),
+        "Universe: uniform fills #": numbers(list(rows["expected_in_universe"])),
         "Filled #": numbers(list(rows["occupied"])),
         "Cells #": counts(rows["cells"]),
         "Distinct points #": numbers(list(rows["distinct"])),
@@ -194,7 +198,7 @@ def coverage(tables: Tables) -> View | None:
         "evaluations."
     )
     title = "Coverage, against uniform search"
-    return view_of("coverage", title, columns, note, limit=32)
+    return view_of("coverage", title, columns, note, limit=24)
 
 
 def _random(rows: pd.DataFrame) -> dict[str, list[str]]:
@@ -204,7 +208,7 @@ def _random(rows: pd.DataFrame) -> dict[str, list[str]]:
     seen = zip(rows["axes_seen"], rows["axes"], strict=True)
     return {
         "Random search has #": _band(rows),
-        "Axes looked at #": [f"{int(a)} of {int(b)}" for a, b in seen],
+        "Axes in the cells #": [f"{int(a)} of {int(b)}" for a, b in seen],
     }
 
 
@@ -229,14 +233,13 @@ def fates(tables: Tables) -> View | None:
 
 
 def signed_percent(share: float) -> str:
-    """Return a share that may be negative as a percentage; what is only rounding is 0 %.
+    """Return a share that may be negative as a percentage; near 0 without a sign.
 
-    >>> [signed_percent(x) for x in (-0.25, 1e-15, -0.0004)]
-    ['−25.0 %', '0 %', '>−0.1 %']
+    >>> [signed_percent(x) for x in (-0.25, 1e-15, -0.0004, 1.0)]
+    ['−25.0 %', '0.0 %', '0.0 %', '100.0 %']
     """
     if not math.isfinite(share):
         return MISSING
-    if abs(share) < 1e-9:
-        return "0 %"
-    text = percent(abs(share))
-    return text if share > 0 else f">−{text[1:]}" if text.startswith("<") else f"−{text}"
+    if abs(share) < 5e-4:
+        return "0.0 %"
+    return f"{'−' if share < 0 else ''}{100 * abs(share):.1f} %"

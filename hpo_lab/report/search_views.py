@@ -99,11 +99,10 @@ def blind_spots(tables: Tables) -> View | None:
             for missed, costly in zip(mine["missed"], mine["costly"], strict=True)
         ],
         "Share of the space #": _measures(mine),
-        "Came in": _came(mine),
+        "Came in #": _came(mine),
         "Uniform search would #": [
             percent(float(share)) for share in mine.get("chance", mine["expected"])
         ],
-        "p #": [p_value(float(p)) for p in mine["p_adjusted"]],
         "A run comes at most #": [
             percent(float(bound)) if math.isfinite(float(bound)) else MISSING
             for bound in mine["bound"]
@@ -114,11 +113,12 @@ def blind_spots(tables: Tables) -> View | None:
         "Costly ones first: there lay something better than the strategy’s mean result, by the "
         "amount given; tested verdicts stand before those by construction. Share of the space: by "
         "the reference measure; ± is the standard error where it had to be estimated. Came in: k "
-        "of R runs visited it, or visited it at least h times where any run of uniform search is "
-        "all but sure to come and only runs with half of the fair number of visits count; uniform "
-        "search would: the probability that one run of it comes so. p: corrected within the "
-        "region system. A run comes at most: the upper 95 % bound on the probability that one run "
-        "comes; what lies below it cannot be told from never."
+        "of R runs visited it, or visited it at least h times (≥ h), where any run of uniform "
+        "search is all but sure to come and only runs with half of the fair number of visits "
+        "count; uniform search would: the probability that one run of it comes so. Every tested "
+        "verdict is significant at 5 % after correction; p-values are in regions.csv. A run comes "
+        "at most: the upper 95 % bound on the probability that one run comes; what lies below it "
+        "cannot be told from never."
     )
     view = view_of("blind_spots", "Blind spots", columns, note, source="regions", limit=40)
     return replace(view, hidden=total - len(view.cells))
@@ -129,7 +129,7 @@ def _came(rows: pd.DataFrame) -> list[str]:
     least = rows["at_least"] if "at_least" in rows else [1] * len(rows)
     reached = rows["runs_reached"] if "runs_reached" in rows else rows["runs_visited"]
     return [
-        f"{a} of {b}" + (f" at least {int(h)} times" if h > 1 else "")
+        f"{a} of {b}" + (f", ≥ {int(h)} times" if h > 1 else "")
         for a, b, h in zip(reached, rows["runs"], least, strict=True)
     ]
 

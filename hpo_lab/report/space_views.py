@@ -206,10 +206,10 @@ def selection(tables: Tables) -> View | None:
         "Landscape": texts(rows["landscape"]),
         "Space": texts(rows["space"]),
         "Best by": texts(rows["chosen_by"]),
-        "Equals #": numbers(list(rows["ties"])),
+        "Equals #": [f"{ties:,.3g}" for ties in rows["ties"]],
         "Score #": fixed(rows["score"], places),
         **_told(rows, places),
-        "Price by this score #": fixed(rows["price"], places),
+        "Price by this score #": numbers(list(rows["price"])),
         **units(rows),
     }
     note = (
