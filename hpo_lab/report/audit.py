@@ -163,7 +163,8 @@ def _excluded(excluded: pd.DataFrame, facts: Facts) -> str:
 def _resolution(facts: Facts) -> str:
     return (
         f"With {counted(facts['trials'], 'trial')} no region below "
-        f"{100 * facts['smallest']:.2g} % of the space can be called never seen: what is smaller, uniform search may miss too."
+        f"{100 * facts['smallest']:.2g} % of the space can be called never seen: "
+        "what is smaller, uniform search may miss too."
     )
 
 
