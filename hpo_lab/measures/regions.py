@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -77,8 +78,21 @@ class Regions(Measure):
         return pd.concat(blocks, ignore_index=True) if blocks else pd.DataFrame()
 
 
+_KEPT: WeakKeyDictionary[ArmResult, dict[tuple[Cell, System], pd.DataFrame]] = WeakKeyDictionary()
+
+
 def table_of(arm: ArmResult, cell: Cell, system: System) -> pd.DataFrame:
-    """Return the measure's rows of one arm, instance and region system, one a region."""
+    """Return the measure's rows of one arm, instance and region system, one a region.
+
+    They are kept as long as the arm is: causes ask for the same rows. Do not change them.
+    """
+    kept = _KEPT.setdefault(arm, {})
+    if (cell, system) not in kept:
+        kept[cell, system] = _table(arm, cell, system)
+    return kept[cell, system]
+
+
+def _table(arm: ArmResult, cell: Cell, system: System) -> pd.DataFrame:
     import pandas as pd
 
     view = cell.problem.view
