@@ -229,7 +229,7 @@ def fates(tables: Tables) -> View | None:
         },
     }
     note = "Basins of the landscape’s known local minima; means over runs."
-    return view_of("fates", "Fates of the basins", columns, note)
+    return view_of("fates", "Fates of the basins", columns, note, limit=32)
 
 
 def signed_percent(share: float) -> str:

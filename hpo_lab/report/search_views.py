@@ -23,7 +23,8 @@ from hpo_lab.figures._words import (
 from hpo_lab.report.view import Tables, View, counts, fixed, table_of, texts, varying, view_of
 
 PER_SPACE = 10  # regions that a declared space leaves out on a landscape
-PER_ARM = 3  # blind spots of one arm; or a deterministic one would fill the table alone
+PER_ARM = 3  # blind spots of one arm
+PER_FIXED = 1  # of a deterministic one, which would fill the table alone
 VERDICTS = (
     "excluded",
     "never seen",
@@ -109,7 +110,8 @@ def blind_spots(tables: Tables) -> View | None:
         ],
     }
     note = (
-        f"At most {PER_ARM} of each arm, and no pair that holds an option already listed for it. "
+        f"At most {PER_ARM} of each arm ({PER_FIXED} where it is deterministic), and no pair that "
+        "holds an option already listed for it. "
         "Costly ones first: there lay something better than the strategy’s mean result, by the "
         "amount given; tested verdicts stand before those by construction. Share of the space: by "
         "the reference measure; ± is the standard error where it had to be estimated. Came in: k "
@@ -163,10 +165,11 @@ def _worst(rows: pd.DataFrame) -> pd.DataFrame:
     kept: list[int] = []
     listed: dict[tuple[Any, ...], list[str]] = {}
     columns = zip(*(rows[key] for key in keys), strict=True)
-    for place, (arm, region) in enumerate(zip(columns, rows["region"], strict=True)):
+    judged = zip(columns, rows["region"], rows["tested"], strict=True)
+    for place, (arm, region, tested) in enumerate(judged):
         before = listed.setdefault(arm, [])
         follows = any(part in before for part in str(region).split(" and "))
-        if len(before) < PER_ARM and not follows:
+        if len(before) < (PER_ARM if tested else PER_FIXED) and not follows:
             before.append(str(region))
             kept.append(place)
     return rows.iloc[kept]

@@ -124,7 +124,8 @@ def rules(tables: Tables) -> tuple[list[tuple[str, str]], str]:
     order = ["costly", "tested", "missed"]
     rows = rows.sort_values(order, ascending=False, kind="stable")
     keys = [key for key in ("landscape", "space", "strategy", "instance") if key in rows]
-    shown = rows[rows.groupby(keys).cumcount() < PER_ARM].head(RULES)
+    most = rows["tested"].map({True: PER_ARM, False: 1})
+    shown = rows[rows.groupby(keys).cumcount() < most].head(RULES)
     text = [
         (_arm(row), f"{plain(row['statement'])}{_confirmed(row)}.") for _, row in shown.iterrows()
     ]
