@@ -151,6 +151,10 @@ def test_rules_are_sentences_the_costly_first_and_few_of_an_arm(told: Any) -> No
     strategies = [where.split(" · ")[-1] for where, _ in points]
     assert {int(name[1:]) > 20 for name in strategies[:9]} == {True}
     assert all(any(said.startswith(one) for one in rules["statement"]) for _, said in points)
+    plainly = rules.head(1).assign(costly=True, beyond=0.0, missed=0.25, confirming=15)
+    ((_, said),) = sentences.rules({"rules": plainly})[0]
+    end = "; the best there is 0.25 better than the mean result (proposed by the other runs, "
+    assert said.endswith(f"{end}confirmed on 15).")
     per_arm = [where for where, _ in points]
     assert max(map(per_arm.count, per_arm)) <= sentences.PER_ARM
 

@@ -161,7 +161,7 @@ def statement(rule: Rule, budget: int, beyond: float, near_optimal: float, unit:
         chance = "above 0.99" if rule.expected > 0.99 else f"of {rule.expected:.2g}"
         parts.append(f"uniform search would have visited with a probability {chance}")
     elif rule.runs_visited < rule.expected * rule.runs / 2:
-        came = f"visited in {rule.runs_visited:,} runs, " if rule.runs_visited else ""
+        came = f"visited in {rule.runs_visited:,}, " if rule.runs_visited else ""
         uniform = f"{rule.expected * rule.runs:.0f} of {rule.runs:,}"
         parts.append(f"{came}uniform search would have visited in {uniform}")
     if beyond > 0 and math.isfinite(beyond):

@@ -127,7 +127,7 @@ def rules(tables: Tables) -> tuple[list[tuple[str, str]], str]:
     most = rows["tested"].map({True: PER_ARM, False: 1})
     shown = rows[rows.groupby(keys).cumcount() < most].head(RULES)
     text = [
-        (_arm(row), f"{plain(row['statement'])}{_confirmed(row)}.") for _, row in shown.iterrows()
+        (_arm(row), f"{plain(row['statement'])}{_besides(row)}.") for _, row in shown.iterrows()
     ]
     rest = len(rows) - len(shown)
     cut = f"{counted(rest, 'more rule')} not shown; all are in tables/rules.csv." if rest else ""
@@ -138,9 +138,12 @@ def _arm(row: pd.Series[float]) -> str:
     return " · ".join(plain(row[key]) for key in ("landscape", "space", "strategy"))
 
 
-def _confirmed(row: pd.Series[float]) -> str:
-    runs = int(row["confirming"])
-    return f" (proposed by the other runs, confirmed on {runs})" if runs else ""
+def _besides(row: pd.Series[float]) -> str:
+    """What the statement leaves out: why it is costly, and on how many runs it was confirmed."""
+    runs, text = int(row["confirming"]), ""
+    if row["costly"] and not row["beyond"] > 0:  # some run found better, the mean result is worse
+        text = f"; the best there is {row['missed']:.3g} better than the mean result"
+    return text + (f" (proposed by the other runs, confirmed on {runs})" if runs else "")
 
 
 def abandoned(tables: Tables) -> list[str]:
