@@ -62,7 +62,11 @@ PLAN = (
         (sentences.covered,),
     ),
     _Plan("Families over time", ("figure survival", "abandonment"), (sentences.abandoned,)),
-    _Plan("Comparisons", ("hypotheses", "comparisons", "ranks"), (sentences.compared,)),
+    _Plan(
+        "Comparisons",
+        ("hypotheses", "comparisons", "ranks", "figure rank_diagram"),
+        (sentences.compared,),
+    ),
     _Plan("Selection", ("selection",), (sentences.chosen,), runs=False),
     _Plan("With nothing to learn", ("figure bias",)),
 )
