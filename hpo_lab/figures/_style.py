@@ -100,12 +100,8 @@ def blank(width: float, height: float) -> Drawing:
 
 
 def finished(drawing: Drawing) -> Drawing:
-    """Lay the drawing out while our settings hold: ticks are made when they are first drawn.
-
-    Once: a file in each format would lay it out again, which takes as long as drawing it.
-    """
+    """Lay the drawing out while our settings hold: ticks are made when they are first drawn."""
     drawing.draw_without_rendering()
-    drawing.set_layout_engine("none")
     return drawing
 
 
