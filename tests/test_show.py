@@ -326,7 +326,10 @@ def test_values_are_toml_or_plain_words() -> None:
     read = [cli._toml(text) for text in ("2", "0.5", "true", "[1, 2]", "cora", "", '"3"', "x=y")]
     assert read == [2, 0.5, True, [1, 2], "cora", "", "3", "x=y"]
     given = ["peaks", "peaks=3", "rotation=true", "heights=7"]
-    assert cli._named("landscapes", given) == ("peaks", {"peaks": 3, "rotation": True, "heights": 7})
+    assert cli._named("landscapes", given) == (
+        "peaks",
+        {"peaks": 3, "rotation": True, "heights": 7},
+    )
     f = ["nas_graph", "dataset=2026", 'truth="test"']
     assert cli._named("landscapes", f) == ("nas_graph", {"dataset": "2026", "truth": "test"})
 
