@@ -200,6 +200,7 @@ _EVEN = ("wins", "sure_wins", "break_even", "status", "shown", "low", "high", "i
 
 
 def own(table: pd.DataFrame, landscape: str, space: str) -> pd.DataFrame:
+    """Return the rows of one landscape and space."""
     return table[(table["landscape"] == landscape) & (table["space"] == space)]
 
 
@@ -316,4 +317,5 @@ def _records(rows: pd.DataFrame | None, columns: list[str] | None = None) -> lis
 
 
 def interval(low: float, high: float) -> list[float] | None:
+    """Return the ends of an interval as JSON has them; None where there is none."""
     return [low, high] if math.isfinite(low) else None

@@ -59,6 +59,7 @@ def look() -> None:
 
 
 def main() -> None:
+    """Run the tuning and write its log."""
     tuned = Landscape.of(error, space_file(HERE / "space.toml").space)
     trials = search(tuned, "evolution", budget=100, seed=1, population=10)
     trials = trials.drop(columns=["truth", "state"]).rename(columns={"observed": "value"})

@@ -144,6 +144,7 @@ def own_folder(path: Path) -> None:
 def write_tables(
     folder: Path, tables: Mapping[str, pd.DataFrame], shown: Mapping[str, View]
 ) -> None:
+    """Write every table as CSV, and as LaTeX those that are shown, into the folder ``tables``."""
     from hpo_lab.report.export import csv, tex
 
     for name, table in tables.items():

@@ -61,6 +61,7 @@ def view_of(
 
 
 def table_of(tables: Tables, name: str) -> pd.DataFrame | None:
+    """Return a table that has rows, None otherwise."""
     rows = tables.get(name)
     return None if rows is None or rows.empty else rows
 
@@ -71,19 +72,23 @@ def units(rows: pd.DataFrame) -> dict[str, list[str]]:
 
 
 def common_unit(rows: pd.DataFrame) -> str:
+    """Return the unit that all rows have, as the end of a title; empty where they differ."""
     unit = rows["unit"].iloc[0]
     return f", in {plain(unit)}" if not units(rows) and isinstance(unit, str) and unit else ""
 
 
 def texts(values: pd.Series[Any]) -> list[str]:
+    """Return plain text, marked where there is none."""
     return [plain(value) if isinstance(value, str) else MISSING for value in values]
 
 
 def fixed(values: pd.Series[Any], places: int) -> list[str]:
+    """Return numbers as text with so many decimals."""
     return [number(float(value), places) for value in values]
 
 
 def counts(values: pd.Series[Any]) -> list[str]:
+    """Return whole numbers as text."""
     return [f"{int(v):,}" if math.isfinite(float(v)) else MISSING for v in values]
 
 
