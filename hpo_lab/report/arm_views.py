@@ -18,6 +18,7 @@ from hpo_lab.figures._words import (
 from hpo_lab.report.view import (
     Tables,
     View,
+    arm_columns,
     common_unit,
     counts,
     fixed,
@@ -42,10 +43,7 @@ def arms(tables: Tables) -> View | None:
     places = decimals(rows.loc[rows["total"].map(math.isfinite), "total"])
     parts = ("space", "search", "selection")
     columns = {
-        "Landscape": texts(rows["landscape"]),
-        "Space": texts(rows["space"]),
-        "Strategy": texts(rows["strategy"]),
-        **varying(rows),
+        **arm_columns(rows),
         "Total regret #": [_total(row, places) for _, row in rows.iterrows()],
         "95 % interval #": [
             interval(float(a), float(b), places) or ("n = 1" if n == 1 else MISSING)

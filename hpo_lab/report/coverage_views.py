@@ -8,7 +8,7 @@ import pandas as pd
 
 from hpo_lab.figures._style import longest
 from hpo_lab.figures._words import MISSING, interval, numbers, percent
-from hpo_lab.report.view import Tables, View, counts, table_of, texts, varying, view_of
+from hpo_lab.report.view import Tables, View, arm_columns, counts, table_of, texts, view_of
 
 SYSTEMS = {
     "families": "families",
@@ -32,10 +32,7 @@ def marginals(tables: Tables) -> View | None:
     if rows.empty:
         return None
     columns = {
-        "Landscape": texts(rows["landscape"]),
-        "Space": texts(rows["space"]),
-        "Strategy": texts(rows["strategy"]),
-        **varying(rows),
+        **arm_columns(rows),
         "Regions of": [SYSTEMS.get(text, text) for text in texts(rows["system"])],
         "Excess emptiness #": [signed_percent(float(x)) for x in rows["excess"]],
         "Random search has #": _band(rows),
@@ -61,10 +58,7 @@ def emptiest(tables: Tables) -> View | None:
     if rows.empty:
         return None
     columns = {
-        "Landscape": texts(rows["landscape"]),
-        "Space": texts(rows["space"]),
-        "Strategy": texts(rows["strategy"]),
-        **varying(rows),
+        **arm_columns(rows),
         "Axes": texts(rows["axes"]),
         "Excess emptiness #": [signed_percent(float(x)) for x in rows["excess"]],
         "Random search has #": _band(rows),
@@ -107,10 +101,7 @@ def edges(tables: Tables) -> View | None:
     if rows.empty:
         return None
     columns = {
-        "Landscape": texts(rows["landscape"]),
-        "Space": texts(rows["space"]),
-        "Strategy": texts(rows["strategy"]),
-        **varying(rows),
+        **arm_columns(rows),
         "Edge": [
             f"{axis} {'≤' if side == 'high' else '≥'} {bound}"
             for axis, side, bound in zip(
@@ -152,10 +143,7 @@ def basins(tables: Tables) -> View | None:
         return None
     ends = zip(rows["random_low"], rows["random_high"], strict=True)
     columns = {
-        "Landscape": texts(rows["landscape"]),
-        "Space": texts(rows["space"]),
-        "Strategy": texts(rows["strategy"]),
-        **varying(rows),
+        **arm_columns(rows),
         "Target": texts(rows["target"]),
         "In the space #": numbers(list(rows["possible"])),
         "Hit by a run #": numbers(list(rows["hit"])),
@@ -177,10 +165,7 @@ def coverage(tables: Tables) -> View | None:
     if rows is None:
         return None
     columns = {
-        "Landscape": texts(rows["landscape"]),
-        "Space": texts(rows["space"]),
-        "Strategy": texts(rows["strategy"]),
-        **varying(rows),
+        **arm_columns(rows),
         "Excess emptiness #": [signed_percent(float(x)) for x in rows["excess_emptiness"]],
         **_random(rows),
         "Space: uniform fills #": numbers(list(rows["expected_in_space"])),
@@ -218,10 +203,7 @@ def fates(tables: Tables) -> View | None:
     if rows is None:
         return None
     columns = {
-        "Landscape": texts(rows["landscape"]),
-        "Space": texts(rows["space"]),
-        "Strategy": texts(rows["strategy"]),
-        **varying(rows),
+        **arm_columns(rows),
         "Basins #": counts(rows["basins"]),
         **{
             f"{fate.capitalize()} #": numbers(list(rows[fate]))

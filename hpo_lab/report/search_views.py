@@ -20,7 +20,17 @@ from hpo_lab.figures._words import (
     percent,
     plain,
 )
-from hpo_lab.report.view import Tables, View, counts, fixed, table_of, texts, varying, view_of
+from hpo_lab.report.view import (
+    Tables,
+    View,
+    arm_columns,
+    counts,
+    fixed,
+    table_of,
+    texts,
+    varying,
+    view_of,
+)
 
 PER_SPACE = 10  # regions that a declared space leaves out on a landscape
 PER_ARM = 3  # blind spots of one arm
@@ -248,10 +258,7 @@ def richness(tables: Tables) -> View | None:
         return None
     ends = zip(rows["low"], rows["high"], strict=True)
     columns = {
-        "Landscape": texts(rows["landscape"]),
-        "Space": texts(rows["space"]),
-        "Strategy": texts(rows["strategy"]),
-        **varying(rows),
+        **arm_columns(rows),
         "Regions": texts(rows["system"]),
         "In the space #": counts(rows["reachable"]),
         "Seen #": counts(rows["observed"]),
@@ -285,10 +292,7 @@ def abandonment(tables: Tables) -> View | None:
     if rows.empty:
         return None
     columns = {
-        "Landscape": texts(rows["landscape"]),
-        "Space": texts(rows["space"]),
-        "Strategy": texts(rows["strategy"]),
-        **varying(rows),
+        **arm_columns(rows),
         "Region": texts(rows["region"]),
         "Left by #": [percent(float(share)) for share in rows["left"]],
         "Uniform search #": [percent(float(share)) for share in rows["chance"]],

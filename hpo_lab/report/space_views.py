@@ -10,13 +10,13 @@ from hpo_lab.figures._words import MISSING, decimals, interval, number, numbers,
 from hpo_lab.report.view import (
     Tables,
     View,
+    arm_columns,
     common_unit,
     counts,
     fixed,
     table_of,
     texts,
     units,
-    varying,
     view_of,
 )
 
@@ -87,10 +87,7 @@ def benefit(tables: Tables) -> View | None:
         return None
     places = decimals(rows["net"])
     columns = {
-        "Landscape": texts(rows["landscape"]),
-        "Space": texts(rows["space"]),
-        "Strategy": texts(rows["strategy"]),
-        **varying(rows),
+        **arm_columns(rows),
         "Net benefit #": fixed(rows["net"], places),
         "95 % interval #": [
             interval(float(a), float(b), places) or MISSING

@@ -96,3 +96,13 @@ def varying(rows: pd.DataFrame) -> dict[str, list[str]]:
     """Columns for budget and instance, where there are several."""
     names = [n for n in ("budget", "instance") if n in rows and rows[n].nunique() > 1]
     return {f"{name.capitalize()} #": counts(rows[name]) for name in names}
+
+
+def arm_columns(rows: pd.DataFrame) -> dict[str, list[str]]:
+    """Return the columns that say which arm a row speaks of."""
+    return {
+        "Landscape": texts(rows["landscape"]),
+        "Space": texts(rows["space"]),
+        "Strategy": texts(rows["strategy"]),
+        **varying(rows),
+    }
