@@ -12,6 +12,7 @@ import numpy as np
 from hpo_lab.landscape import Problem
 from hpo_lab.measure import systems_of
 from hpo_lab.space import Record
+from hpo_lab.store import OF_ONE_RUN
 from hpo_lab.study import Hypothesis, Part, Study
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def facts(results: Any) -> Record:
     from hpo_lab.measures._subsets import in_words
 
     study: Study = results.study
-    provenance = {k: v for k, v in results.provenance.items() if k not in ("run", "seconds")}
+    provenance = {k: v for k, v in results.provenance.items() if k not in OF_ONE_RUN}
     packages = provenance.pop("packages", [])
     return {
         "name": study.name,

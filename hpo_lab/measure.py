@@ -29,7 +29,7 @@ from hpo_lab.region import (
     region_system,
 )
 from hpo_lab.space import Bools, Floats, Ints, Points, Record, Space
-from hpo_lab.store import Store, Stored, results_hash
+from hpo_lab.store import OF_ONE_RUN, Store, Stored, results_hash
 from hpo_lab.study import Arm, Run, Study
 
 if TYPE_CHECKING:
@@ -213,7 +213,7 @@ def _mixed(stored: Iterable[Stored]) -> list[str]:
     seen: dict[str, set[str]] = {}
     for one in stored:
         for key, value in one.provenance.items():
-            if key not in ("run", "seconds"):
+            if key not in OF_ONE_RUN:
                 seen.setdefault(key, set()).add(str(value))
     words = []
     for key, values in seen.items():

@@ -27,6 +27,7 @@ from hpo_lab.space import Floats, Ints, Record
 
 FORMAT = 1  # of the files; a newer one is refused by name
 STALE = 3600.0  # seconds after which a draft is nobody's; writing one takes far less
+OF_ONE_RUN = ("run", "seconds", "cpu_seconds")  # of the provenance; the rest may be shared
 _KEY = b"hpo_lab"  # the entry of the Parquet metadata that holds ours
 _IDENTITY = re.compile("[0-9a-f]{32}")
 

@@ -58,6 +58,16 @@ def run_inline(study: Path, out: Path) -> str:
     return hash_of(study, out)
 
 
+def test_what_a_run_took_is_recorded_and_is_no_mixture(tmp_path: Path) -> None:
+    study, out = study_file(tmp_path), tmp_path / "out"
+    run_inline(study, out)
+    store = Store(out)
+    took = [store.read(identity).provenance for identity in store.identities()]
+    assert len({one["seconds"] for one in took}) > 1
+    assert all(0.0 <= one["cpu_seconds"] <= one["seconds"] + 0.1 for one in took)
+    assert not hpo_lab.Results.load(Study.read(study), out).mixed
+
+
 def hash_of(study: Path, out: Path) -> str:
     found = hpo_lab.status(study, out)
     assert found["missing"] == []
