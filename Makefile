@@ -63,7 +63,7 @@ LOCK := .bootstrap/bin/uv pip compile --upgrade --universal --python-version 3.1
   --generate-hashes --no-header --no-annotate --no-emit-index-url --quiet
 lock:
 	$(PYTHON) -m pip install --upgrade --target .bootstrap uv
-	$(LOCK) --all-extras pyproject.toml --output-file constraints.txt
+	$(LOCK) --extra dev pyproject.toml --output-file constraints.txt
 	echo virtualenv | $(LOCK) - --output-file bootstrap.txt
 
 clean:

@@ -64,6 +64,7 @@ HEAVY = {
     "jinja2",
     "matplotlib",
     "numba",
+    "optuna",
     "pandas",
     "pyarrow",
     "pydantic",
@@ -71,6 +72,8 @@ HEAVY = {
     "seaborn",
     "skopt",
     "sklearn",
+    "smac",
+    "torch",
     "tqdm",
 }
 
