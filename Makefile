@@ -1,25 +1,32 @@
 # make study   sets up .venv, runs the example study, prints its table and writes its report
 # make test    sets up .venv and passes the tests
 # make setup   sets up .venv alone; .venv/bin/hpo-lab is there afterwards
+# make peers   sets up .venv-peers: the same and torch, botorch and nevergrad, to be compared with
 
 PYTHON ?= python3
 BIN := .venv/bin
 STUDY := experiments/no_attention
+PEERS := .venv-peers/bin
+TORCH := torch==2.13.0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup study study-full score test lint paper benchmarks torture lock clean
+.PHONY: setup study study-full score test lint paper benchmarks torture peers lock clean
 
 setup: .venv/.installed
+
+# Debian keeps venv in a package of its own; where it is missing, virtualenv does the same work.
+define new_venv
+@$(PYTHON) -m venv --clear $(1) >/dev/null 2>&1 || { \
+  echo "$(PYTHON) has no working venv module: taking virtualenv instead"; \
+  $(PYTHON) -m pip install --require-hashes --upgrade --target .bootstrap -r bootstrap.txt && \
+  PYTHONPATH=.bootstrap $(PYTHON) -m virtualenv --clear $(1); }
+endef
 
 # The stamps are written last and live inside .venv, so an attempt that was cut short, or a change
 # of the pins, starts the environment anew. A change of pyproject.toml alone takes seconds.
 .venv/.pinned: constraints.txt bootstrap.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "hpo_lab needs Python 3.11 or later and $(PYTHON) is older; name another one, as in: make setup PYTHON=python3.12")'
-	@# Debian keeps venv in a package of its own; where it is missing, virtualenv does the same work.
-	@$(PYTHON) -m venv --clear .venv >/dev/null 2>&1 || { \
-	  echo "$(PYTHON) has no working venv module: taking virtualenv instead"; \
-	  $(PYTHON) -m pip install --require-hashes --upgrade --target .bootstrap -r bootstrap.txt && \
-	  PYTHONPATH=.bootstrap $(PYTHON) -m virtualenv --clear .venv; }
+	$(call new_venv,.venv)
 	$(BIN)/python -m pip install --require-hashes -r constraints.txt
 	@touch $@
 
@@ -58,6 +65,18 @@ benchmarks: setup
 torture: setup
 	$(BIN)/python -m pytest -n 2 -m slow
 
+# torch comes last and without hashes: which of its files fits depends on the machine.
+peers: .venv-peers/.installed
+	$(PEERS)/python -m pytest tests/test_peer_strategies.py
+
+.venv-peers/.installed: constraints.txt experiments/strategies/peers.txt pyproject.toml
+	$(call new_venv,.venv-peers)
+	$(PEERS)/python -m pip install --require-hashes -r constraints.txt
+	$(PEERS)/python -m pip install --require-hashes --no-deps -r experiments/strategies/peers.txt
+	$(PEERS)/python -m pip install $(TORCH)
+	PYTHONWARNINGS=ignore $(PEERS)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
 # One resolution for every platform and Python. The files hold names, versions, markers and hashes.
 LOCK := .bootstrap/bin/uv pip compile --upgrade --universal --python-version 3.11 \
   --generate-hashes --no-header --no-annotate --no-emit-index-url --quiet
@@ -65,7 +84,10 @@ lock:
 	$(PYTHON) -m pip install --upgrade --target .bootstrap uv
 	$(LOCK) --extra dev pyproject.toml --output-file constraints.txt
 	echo virtualenv | $(LOCK) - --output-file bootstrap.txt
+	printf 'botorch\nnevergrad\n$(TORCH)\n' | $(LOCK) -c constraints.txt - \
+	  $$(sed -n 's/^\([a-z0-9._-]*\)==.*/--no-emit-package \1/p' constraints.txt) | \
+	  awk '/^[a-z]/ {kept = !/^(cuda|nvidia|torch|triton)/} kept' > experiments/strategies/peers.txt
 
 clean:
-	rm -rf .venv .bootstrap build results *.egg-info .benchmarks .hypothesis .*_cache
+	rm -rf .venv .venv-peers .bootstrap build results *.egg-info .benchmarks .hypothesis .*_cache
 	find hpo_lab landscapes tests paper -name __pycache__ -prune -exec rm -rf {} +
