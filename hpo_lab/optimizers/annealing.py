@@ -24,12 +24,19 @@ _DRAWS = 10  # random points that the temperature is measured on
 class Annealing(Strategy):
     """Simulated annealing: one-axis moves, accepted by Metropolis' rule as the temperature falls.
 
-    It starts from the best of ten draws from the reference measure, with a temperature of ``hot``
-    times their standard deviation, and cools geometrically to ``cold`` times that when the budget
-    ends (so it is not anytime). A move changes one axis: a Gaussian step of ``sigma`` in unit
-    scale, at least one level, or another option; with probability ``migration`` the family is
-    drawn anew. A worse value by Δ is accepted with probability exp(−Δ / temperature), a failed
-    trial never.
+    *What it assumes.* Small moves change values little, hills between minima are low beside the
+    spread of random values, and the better minima lie together.
+
+    *Where it looks.* It starts from the best of ten draws from the reference measure, with a
+    temperature of ``hot`` times their standard deviation, and cools geometrically to ``cold`` times
+    that when the budget ends (so it is not anytime). A move changes one axis: a Gaussian step of
+    ``sigma`` in unit scale, at least one level, or another option; with probability ``migration``
+    the family is drawn anew. A worse value by Δ is accepted with probability exp(−Δ / temperature),
+    a failed trial never.
+
+    *Where it never looks.* After its ten draws, more than one axis away from where it stands (a new
+    family aside): it sees the surroundings of one walk, never starts anew, and does not return to
+    the best point that it left.
 
     Raises InputError for a setting outside its range.
 

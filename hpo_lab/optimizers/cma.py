@@ -28,12 +28,23 @@ _LARGEST = 1e100  # a told value beyond this, and a failure, is told as this
 class CMA(Strategy):
     """CMA-ES with margin, restarted with twice the population when it has converged.
 
-    The Gaussian lives in the unit cube: one coordinate for the family, where there are several,
+    *What it assumes.* Seen from afar there is one bowl, however long, narrow and turned. Only the
+    order of values counts.
+
+    *Where it looks.* At samples of its Gaussian, whose mean moves to the better ones, whose step
+    grows while moves agree and shrinks where they cancel, and whose covariance learns their
+    directions. It lives in the unit cube: one coordinate for the family, where there are several,
     and one for every column. Finite axes (and the family) are the cells that their coordinate lies
     in, and keep a minimal probability to change (the margin). The first mean is the middle of the
     cube (later ones are uniform in it), the first step ``sigma``; ``population`` 0 stands for
-    4 + ⌊3 ln d⌋. One ask is one generation; a generation that the budget cuts teaches nothing. A
-    failed trial is the worst of its generation. The linear algebra runs on one thread.
+    4 + ⌊3 ln d⌋.
+
+    *Where it never looks.* Outside its Gaussian, until it has converged and starts anew: corners
+    and bounds are rare from the first generation on, and once the step has shrunk, what is some
+    steps away is not seen any more.
+
+    One ask is one generation; a generation that the budget cuts teaches nothing. A failed trial is
+    the worst of its generation. The linear algebra runs on one thread.
 
     Raises InputError for a setting outside its range and where the package cmaes is missing.
 

@@ -22,13 +22,20 @@ Start = Literal["random", "centre"]
 class Coordinate(Strategy):
     """One axis at a time: try its levels, keep the best, go on to the next axis.
 
-    First each family is tried at its start, a random point or (``centre``) the middle of every
-    axis, and the best family is kept for good. Then pass after pass over its axes, in random
-    order: an unordered choice tries its other options (at most ``levels`` - 1 of them, at random),
-    any other axis ``levels`` values spread evenly over its range, in unit scale. In each further
-    pass the range around the incumbent is ``shrink`` times as wide as in the pass before, until it
-    holds no other level; then ranges are whole again. One ask is one axis. A failed trial is worse
-    than every success.
+    *What it assumes.* Axes hardly interact: the best value of one is about the same whatever the
+    others are.
+
+    *Where it looks.* First each family is tried at its start, a random point or (``centre``) the
+    middle of every axis, and the best family is kept for good. Then pass after pass over its axes,
+    in random order: an unordered choice tries its other options (at most ``levels`` - 1 of them, at
+    random), any other axis ``levels`` values spread evenly over its range, in unit scale, both
+    ends among them. In each further pass the range around the incumbent is ``shrink`` times as wide
+    as in the pass before, until it holds no other level; then ranges are whole again.
+
+    *Where it never looks.* Off the axis-parallel lines through its incumbent: what is better only
+    if two axes change together is not seen. Nor in a family that was worse at its start.
+
+    One ask is one axis. A failed trial is worse than every success.
 
     Raises InputError for a setting outside its range.
 

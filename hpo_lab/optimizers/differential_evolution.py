@@ -21,12 +21,21 @@ from hpo_lab.space import Floats, Points, Space
 class DifferentialEvolution(Strategy):
     """Differential evolution, rand/1/bin: v = a + ``weight`` (b − c), crossed with the parent.
 
-    Individuals are vectors in the unit cube: one coordinate for the family, where there are
-    several, and one for every column. Each trial vector takes each coordinate from v with
-    probability ``crossover``, at least one, and replaces its parent unless it is worse.
-    Coordinates that leave the cube are handled by ``bounds``: "reflect" folds them back,
-    "saturate" puts them on the bound (known to pile up there), "resample" draws them anew, "wrap"
-    goes around. One ask is one generation. A failed trial is worse than every success.
+    *What it assumes.* The good points that were found say by their differences how far and which
+    way to go: one region, or several of like shape, that the population shrinks upon. Only the
+    order of values counts.
+
+    *Where it looks.* First at ``population`` points from the reference measure, as vectors in the
+    unit cube: one coordinate for the family, where there are several, and one for every column.
+    Then at one trial vector for each of them: it takes each coordinate from v with probability
+    ``crossover``, at least one, and replaces its parent unless it is worse. Coordinates that leave
+    the cube are handled by ``bounds``: "reflect" folds them back, "saturate" puts them on the bound
+    (known to pile up there), "resample" draws them anew, "wrap" goes around.
+
+    *Where it never looks.* Where no difference of two members leads: steps are as short as the
+    population is narrow, and a coordinate in which all members agree never changes again.
+
+    One ask is one generation. A failed trial is worse than every success.
 
     Raises InputError for a setting outside its range.
 

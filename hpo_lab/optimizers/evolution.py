@@ -29,9 +29,17 @@ _ATTEMPTS = 10  # to make a child differ from its parent; a space may have only 
 class Evolution(Strategy):
     """A genetic algorithm: tournaments, uniform crossover, mutation by axis kind, an elite.
 
-    The first generation is ``population`` draws from the reference measure. Each later one keeps
-    the ``elite`` best individuals, with the values that they have, and asks for
-    ``population - elite`` children. One ask is one generation; the last is cut to the budget.
+    *What it assumes.* Good points are made of parts that are good in other good points, too, and
+    small changes of a good point change it little. Only the order of values counts.
+
+    *Where it looks.* The first generation is ``population`` draws from the reference measure. Each
+    later one keeps the ``elite`` best individuals, with the values that they have, and asks for
+    ``population - elite`` children: where the coordinates of two winners meet, or a few steps from
+    there. One ask is one generation; the last is cut to the budget.
+
+    *Where it never looks.* Nowhere is excluded for ever, but far from all individuals hardly ever:
+    mutation changes ``genes`` axes of a child on average, by steps of ``sigma``, and a family that
+    has died out comes back by ``migration`` alone.
 
     *Selection.* Parents win tournaments of ``tournament`` individuals. A value that is nan or
     infinite is a failed trial, worse than every success.

@@ -25,6 +25,16 @@ Share = Literal["weight", "axes"]
 class Grid(Strategy):
     """Grid search: in each family a full factorial, as large as the budget allows.
 
+    *What it assumes.* Every axis matters, all combinations matter, and what lies between two levels
+    is like what is on them.
+
+    *Where it looks.* At all combinations of a few levels of each axis: the budget's root, of the
+    order of the number of axes, is what an axis gets. Where one axis decides, all evaluations
+    together try no more than these few values of it.
+
+    *Where it never looks.* Between its levels, in any run: with k levels, k values of a real axis
+    are seen and no others. A seed changes nothing, so repetitions never find what one run missed.
+
     *Families.* Each gets one evaluation, and the rest is spread in proportion to their weights
     (``share`` "weight") or to their numbers of axes that can vary, at least one ("axes"); largest
     remainder first, ties to the family listed first. With fewer evaluations than families the

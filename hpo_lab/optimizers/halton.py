@@ -23,8 +23,18 @@ class Halton(Strategy):
     Coordinate j of point i is the number 0.d₀d₁d₂… in the j-th prime base, d₀ being the last digit
     of i, each digit permuted at random (one permutation a digit place and axis).
 
-    It asks for the first points of one randomly scrambled sequence, all in one batch. Where there
-    are several families the first coordinate picks one by weight.
+    *What it assumes.* The landscape changes slowly enough for a design without holes to come near
+    its optimum, and depends on few axes, the first ones best.
+
+    *Where it looks.* Everywhere, each single point like one of random search, all together more
+    evenly: b^k points in a row lie in b^k different strata of an axis, b its prime number. So an
+    axis whose prime is above the budget sees no two points in one of b strata, and no more order
+    than that. Where there are several families the first coordinate picks one by weight.
+
+    *Where it never looks.* Nowhere is excluded beforehand, but nothing that it is told changes
+    where it looks: it never returns to what was good, and never fills the gaps that are left.
+
+    It asks for the first points of one randomly scrambled sequence, all in one batch.
 
     >>> from hpo_lab.space import Real
     >>> space = Space.box(Real("x", 0, 1), Real("y", 0, 1))

@@ -22,9 +22,19 @@ from hpo_lab.space import Space
 class LatinHypercube(Strategy):
     """Latin hypercube sampling: every axis alone is covered as evenly as a grid would.
 
-    It asks for ``budget`` points in one batch, one in each of ``budget`` strata of every axis.
-    With ``centred`` they lie in the middle of their strata. With several families the first
-    coordinate picks one by weight, and the strata are those of all families together.
+    *What it assumes.* Axes matter one by one: what the landscape does along each of them is worth
+    seeing at as many values as there are evaluations, their combinations are not.
+
+    *Where it looks.* At ``budget`` points, one in each of ``budget`` strata of every axis; which
+    strata meet is left to chance. With ``centred`` they lie in the middle of their strata. With
+    several families the first coordinate picks one by weight, and the strata are those of all
+    families together.
+
+    *Where it never looks.* Twice into one stratum of an axis, whatever lies there. No region is
+    excluded beforehand (with ``centred`` all but the middles are), but nothing that it is told
+    changes where it looks, and what is a matter of two axes together is met as if at random.
+
+    All points are asked for in one batch.
 
     >>> from hpo_lab.space import Real
     >>> space = Space.box(Real("x", 0, 1), Real("y", 0, 1))

@@ -24,12 +24,22 @@ Improvement = Literal["best", "first"]
 class LocalSearch(Strategy):
     """Local search: a random start, then better neighbours only, then another random start.
 
-    Neighbours differ in one axis: every other option of an unordered choice, one level of an
-    integer or ordered choice, ``step`` down or up on a real axis (in unit scale). With ``best``
-    all neighbours are asked for at once and the best is taken, with ``first`` one after the other
-    in random order until one improves. Where none does, the step is halved down to ``smallest``,
-    if the family has a real axis; then the search starts anew, from a draw of the reference
-    measure, which is the only way to another family. A failed trial improves nothing.
+    *What it assumes.* From most places better neighbours lead to a good minimum: good minima have
+    large basins, and steps along single axes are enough to follow them.
+
+    *Where it looks.* Around one point, at its neighbours. They differ in one axis: every other
+    option of an unordered choice, one level of an integer or ordered choice, ``step`` down or up on
+    a real axis (in unit scale), where a step over a bound ends on it. With ``best`` all neighbours
+    are asked for at once and the best is taken, with ``first`` one after the other in random order
+    until one improves. Where none does, the step is halved down to ``smallest``, if the family has
+    a real axis; then the search starts anew, from a draw of the reference measure, which is the
+    only way to another family.
+
+    *Where it never looks.* Across a hill: a basin that no random start falls into, or into whose
+    slope no step of ``step`` reaches, is not seen. Between restarts no two axes change at once, so
+    that it stops in a narrow valley that is not parallel to an axis.
+
+    A failed trial improves nothing.
 
     Raises InputError for a setting outside its range.
 

@@ -21,11 +21,19 @@ from hpo_lab.space import Floats, Points, Space
 class ParticleSwarm(Strategy):
     """Particle swarm: v ← ``inertia`` v + ``own`` r₁ (p − x) + ``social`` r₂ (g − x), x ← x + v.
 
-    Particles are vectors in the unit cube: one coordinate for the family, where there are
-    several, and one for every column. p is the best place of the particle, g that of the swarm.
-    Coordinates that leave the cube are handled by ``bounds`` ("reflect", "saturate", "resample",
-    "wrap"), and lose their velocity. One ask is one move of the swarm. A failed trial is worse
-    than every success.
+    *What it assumes.* Between and around good places there are better ones: the best place of all
+    is worth everybody's approach. Only the order of values counts.
+
+    *Where it looks.* First at ``particles`` points from the reference measure, as vectors in the
+    unit cube: one coordinate for the family, where there are several, and one for every column.
+    Then every particle x moves by its velocity v; p is the best place of the particle, g that of
+    the swarm. Coordinates that leave the cube are handled by ``bounds`` ("reflect", "saturate",
+    "resample", "wrap"), and lose their velocity.
+
+    *Where it never looks.* Away from its best places for long: nothing mutates, and a coordinate in
+    which all places and all best places agree and no particle moves never changes again.
+
+    One ask is one move of the swarm. A failed trial is worse than every success.
 
     Raises InputError for a setting outside its range.
 

@@ -19,6 +19,15 @@ from hpo_lab.space import Floats, Points, Space
 class Random(Strategy):
     """Random search: independent draws from the reference measure of the declared space.
 
+    *What it assumes.* Nothing of the landscape; of the space, that its reference measure is a fair
+    guess of where good points are.
+
+    *Where it looks.* Everywhere in proportion to that measure, whatever it was told and wherever it
+    was before: T evaluations miss a region of measure m with probability (1 − m)^T.
+
+    *Where it never looks.* Nowhere is excluded. But it never looks more closely around what was
+    good, and never elsewhere because it was there already.
+
     The whole budget is asked for in one batch, and repetitions are possible.
 
     >>> from hpo_lab.space import Real

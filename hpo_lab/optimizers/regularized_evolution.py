@@ -22,11 +22,20 @@ from hpo_lab.space import Floats, Points, Space
 class RegularizedEvolution(Strategy):
     """Aging evolution: mutate the best of a random sample, let the oldest die.
 
-    The first ``population`` points are draws from the reference measure. Each later one is a
-    mutation of the best of ``sample`` individuals drawn from the population with replacement; it
-    joins the population, and the oldest leaves. A mutation changes one axis: another option, a
-    Gaussian step of ``sigma`` in unit scale, at least one level; with probability ``migration``
-    the family is drawn anew. A failed trial is worse than every success.
+    *What it assumes.* Good points are one change away from other good points; and a value may be
+    luck, so that nobody should be a parent for ever.
+
+    *Where it looks.* The first ``population`` points are draws from the reference measure. Each
+    later one is a mutation of the best of ``sample`` individuals drawn from the population with
+    replacement; it joins the population, and the oldest leaves. A mutation changes one axis:
+    another option, a Gaussian step of ``sigma`` in unit scale, at least one level; with probability
+    ``migration`` the family is drawn anew.
+
+    *Where it never looks.* More than one axis away from the last ``population`` points that it
+    asked for (a new family aside). Where a good point needs two changes that are bad one by one, it
+    gets there only through a bad one that wins a tournament.
+
+    A failed trial is worse than every success.
 
     Raises InputError for a setting outside its range.
 

@@ -24,9 +24,18 @@ MOST = 21_201  # dimensions that direction numbers are known for
 class Sobol(Strategy):
     """Sobol' sequence, scrambled: even in every projection, the same distribution as random.
 
-    It asks for the first points of one randomly scrambled sequence, all in one batch. Where there
-    are several families the first coordinate picks one by weight. ``start`` raises InputError
-    for a space of more than 21,200 columns.
+    *What it assumes.* The landscape changes slowly enough for a design without holes to come near
+    its optimum, and more slowly the more axes there are that matter.
+
+    *Where it looks.* Everywhere, each single point like one of random search, all together more
+    evenly: the first 2^k points of one randomly scrambled sequence lie in 2^k different strata of
+    every axis. Where there are several families the first coordinate picks one by weight.
+
+    *Where it never looks.* Nowhere is excluded beforehand, but nothing that it is told changes
+    where it looks: it never returns to what was good, and never fills the gaps that are left.
+
+    All points are asked for in one batch. ``start`` raises InputError for a space of more than
+    21,200 columns.
 
     >>> from hpo_lab.space import Real
     >>> space = Space.box(Real("x", 0, 1), Real("y", 0, 1))
