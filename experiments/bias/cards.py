@@ -109,8 +109,8 @@ def measured(
         }
         for dimension, own in density.groupby("dimension")
     ]
-    columns = ["card", "dimension", "from", "to", "density", "low", "high"]
-    return pd.DataFrame(rows), density[columns]
+    columns = ["landscape", "space", "strategy", "budget", "runs", "atoms"]  # all on the card
+    return pd.DataFrame(rows), density.drop(columns=columns)
 
 
 def _dimension(landscape: str) -> int:
