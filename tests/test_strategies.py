@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import os
 import random
 import subprocess
 import sys
@@ -59,40 +57,6 @@ def test_contract_of_other_settings() -> None:
 @pytest.mark.parametrize("kind", [k for k in KINDS_OF_SPACE if k not in ("wide", "many families")])
 def test_contract_of_the_skopt_preset(kind: str) -> None:
     check_strategy(GP(preset="skopt"), {kind: KINDS_OF_SPACE[kind]}, 13)
-
-
-SCRIPT = """
-import hashlib
-from hpo_lab import discovery
-from hpo_lab.testing.spaces import KINDS_OF_SPACE
-from hpo_lab.testing.strategy import rugged, trace
-digest = hashlib.sha256()
-for name in discovery.names("strategies"):
-    strategy = discovery.make("strategies", name, {})
-    for kind in ("mixed", "categorical", "conditional", "wide"):
-        digest.update(trace(strategy, KINDS_OF_SPACE[kind], 18, 3, rugged).keys().tobytes())
-print(digest.hexdigest())
-"""
-
-
-def test_same_requests_in_fresh_processes() -> None:
-    here = hashlib.sha256()
-    for name in STRATEGIES:
-        strategy = discovery.make("strategies", name, {})
-        for kind in ("mixed", "categorical", "conditional", "wide"):
-            asked = trace(strategy, KINDS_OF_SPACE[kind], 18, 3, rugged)
-            here.update(asked.keys().tobytes())
-    for threads, hash_seed in (("1", "0"), ("2", "7"), ("4", "0")):
-        count = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), threads)
-        environment = {**os.environ, **count, "PYTHONHASHSEED": hash_seed}
-        ran = subprocess.run(
-            [sys.executable, "-c", SCRIPT],
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        assert ran.stdout.strip() == here.hexdigest(), (threads, hash_seed)
 
 
 def test_naming_a_strategy_imports_no_heavy_library() -> None:
