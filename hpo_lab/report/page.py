@@ -234,16 +234,19 @@ def readable(value: Any) -> Any:
     return value if isinstance(value, bool | int | float) else plain(value)
 
 
-def rendered(name: str, **content: Any) -> str:
-    """Return one of our templates, filled: all is escaped, no script or foreign style may run."""
+def rendered(name: str, beside: Path | None = None, **content: Any) -> str:
+    """Return one of our templates, filled: all is escaped, no script or foreign style may run.
+
+    A folder ``beside`` ours adds templates, and its style.css to our style.
+    """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    here = Path(__file__).parent
+    folders = [Path(__file__).parent, *([beside] if beside else [])]
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     environment.lstrip_blocks = True
-    environment.loader = FileSystemLoader(here, encoding="utf-8")
+    environment.loader = FileSystemLoader(folders, encoding="utf-8")
     template = environment.get_template(name)
-    css = (here / "style.css").read_text(encoding="utf-8")
+    css = "".join((folder / "style.css").read_text(encoding="utf-8") for folder in folders)
     digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
     policy = f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; "
     from markupsafe import Markup
