@@ -349,7 +349,8 @@ def test_gp_does_not_depend_on_the_unit_of_the_values() -> None:
 
 def test_inactive_values_do_not_reach_the_models() -> None:
     from hpo_lab.optimizers._encoding import Encoding
-    from hpo_lab.optimizers.gp import _Native
+    from hpo_lab.optimizers._skopt import Native
+    from hpo_lab.optimizers.gp import _regressor
 
     space = KINDS_OF_SPACE["conditional"]
     encoding = Encoding(space)
@@ -361,8 +362,7 @@ def test_inactive_values_do_not_reach_the_models() -> None:
     np.testing.assert_allclose(decoded.values, points.values)
     assert np.array_equal(encoding.encode(decoded)[~active], table[~active])
 
-    native = _Native(space)
-    model = native._masked(native._dimensions(), 0)
+    model = _regressor(Native(space, GP(preset="skopt"), np.random.default_rng(0)), "matern52")
     lacking = np.asarray(model.lacks)[np.arange(4).repeat(5)]
     codes = np.eye(4).repeat(5, axis=0)
     rng = np.random.default_rng(2)
@@ -411,15 +411,3 @@ def test_the_kernel_is_scikit_learns_where_both_apply() -> None:
     ours = GroupedMatern((True, False, False, False), (-1, 0, 1, 2), 1.0, (0.3, 1.0, 2.0), 1e-6)
     theirs = Matern(length_scale=(0.3, 1.0, 2.0), nu=2.5)
     np.testing.assert_allclose(ours(table, table), theirs(table[:, 1:]), rtol=1e-10)
-
-
-def test_gp_settings_are_resolved() -> None:
-    settings = dataclasses.asdict(GP(preset="skopt", local=0.3))
-    assert settings == {
-        "preset": "skopt",
-        "initial": 10,
-        "acquisition": "gp_hedge",
-        "candidates": 10000,
-        "local": 0.0,
-    }
-    assert GP() == GP(acquisition="EI", candidates=1000)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from scipy.linalg import cho_solve
 from scipy.spatial.distance import cdist
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.gaussian_process import GaussianProcessRegressor as Exact
 from sklearn.gaussian_process.kernels import Kernel
 from skopt.learning import GaussianProcessRegressor
 
@@ -15,14 +19,17 @@ from hpo_lab.space import Bools, Floats
 AMPLITUDE_BOUNDS = (0.01, 1000.0)
 LENGTH_BOUNDS = (0.01, 100.0)
 NOISE_BOUNDS = (1e-6, 10.0)
+ENOUGH = 5  # observations of a family from which on its hyperparameters are fitted
+LENGTH = 0.5  # of a family's axes until then
 
 
 class GroupedMatern(Kernel):  # type: ignore[misc]  # scikit-learn comes without types
-    """Matérn 5/2 plus noise, with one length scale a group of columns.
+    """A Matérn kernel plus noise, with one length scale a group of columns.
 
     The squared distance in a group is the sum of squared differences over its columns; two names
-    that differ are at squared distance 2, as in a one-hot code. Source: C. E. Rasmussen and
-    C. K. I. Williams (2006), "Gaussian Processes for Machine Learning", eq. 4.17.
+    that differ are at squared distance 2, as in a one-hot code. ``form`` is the smoothness 1/2,
+    3/2, 5/2 or infinity ("rbf"). Source: C. E. Rasmussen and C. K. I. Williams (2006), "Gaussian
+    Processes for Machine Learning", eqs. 4.9 and 4.14 to 4.17.
     """
 
     def __init__(
@@ -32,9 +39,11 @@ class GroupedMatern(Kernel):  # type: ignore[misc]  # scikit-learn comes without
         amplitude: float,
         lengths: tuple[float, ...],
         noise: float,
+        form: str = "matern52",
     ) -> None:
         self.nominal, self.groups = nominal, groups
         self.amplitude, self.lengths, self.noise = amplitude, lengths, noise
+        self.form = form
 
     @property
     def theta(self) -> Floats:
@@ -63,9 +72,10 @@ class GroupedMatern(Kernel):  # type: ignore[misc]  # scikit-learn comes without
     def __call__(self, X: Floats, Y: Floats | None = None, eval_gradient: bool = False) -> Any:
         """The covariances (n, m); with ``eval_gradient`` also their derivatives (n, n, n_dims)."""
         if Y is not None:
-            return self.amplitude * _matern(self._squared(X, Y))[0]
+            return self.amplitude * FORMS[self.form](self._squared(X, Y))[0]
         parts = self._parts(X)
-        correlation, slope = _matern(np.tensordot(1 / np.square(self.lengths), parts, axes=1))
+        squared = np.tensordot(1 / np.square(self.lengths), parts, axes=1)
+        correlation, slope = FORMS[self.form](squared)
         covariance = self.amplitude * correlation
         noise = self.noise * np.eye(len(X))
         if not eval_gradient:
@@ -81,6 +91,12 @@ class GroupedMatern(Kernel):  # type: ignore[misc]  # scikit-learn comes without
     def is_stationary(self) -> bool:
         """Return True: it depends on differences alone."""
         return True
+
+    def gradient_x(self, x: Floats, Y: Floats) -> Floats:
+        """The derivatives (m, width) of k(x, Y) by the columns of x; zero where they hold names."""
+        lengths, nominal = np.array([*self.lengths, np.inf])[list(self.groups)], self.nominal
+        slope = self.amplitude * FORMS[self.form](self._squared(x[None], Y))[1][0]
+        return np.where(nominal, 0.0, -slope[:, None] * (x - Y) / lengths**2)
 
     def _parts(self, X: Floats) -> Floats:
         """The squared distances (G, n, n) in each group; they outlive a change of theta."""
@@ -113,11 +129,120 @@ def _column_distance(x: Floats, y: Floats, nominal: bool) -> Floats:
     return np.asarray((x[:, None] - y) ** 2)
 
 
-def _matern(squared: Floats) -> tuple[Floats, Floats]:
-    """Matérn 5/2 of a squared distance r², and -2 times its derivative by r²."""
+def _matern52(squared: Floats) -> tuple[Floats, Floats]:
+    """The correlation at a squared distance r², and -2 times its derivative by r²."""
     root = np.sqrt(5.0 * squared)
     decay = np.exp(-root)
     return (1.0 + root + root**2 / 3.0) * decay, 5.0 / 3.0 * (1.0 + root) * decay
+
+
+def _matern32(squared: Floats) -> tuple[Floats, Floats]:
+    root = np.sqrt(3.0 * squared)
+    decay = np.exp(-root)
+    return (1.0 + root) * decay, 3.0 * decay
+
+
+def _matern12(squared: Floats) -> tuple[Floats, Floats]:
+    root = np.sqrt(squared)
+    decay = np.exp(-root)
+    slope = np.zeros_like(root)  # infinite at 0, where it is only ever multiplied by 0
+    return decay, np.divide(decay, root, out=slope, where=root > 0.0)
+
+
+def _rbf(squared: Floats) -> tuple[Floats, Floats]:
+    correlation = np.exp(-0.5 * squared)
+    return correlation, correlation
+
+
+FORMS: dict[str, Callable[[Floats], tuple[Floats, Floats]]] = {
+    "matern52": _matern52,
+    "matern32": _matern32,
+    "matern12": _matern12,
+    "rbf": _rbf,
+}
+
+
+class ClimbableRegressor(Exact):  # type: ignore[misc]  # likewise
+    """scikit-learn's regressor with the gradients that scikit-optimize climbs.
+
+    They vanish but in the columns (F, width) that a row's family (column 0) is ``climbable`` along.
+    """
+
+    def __init__(self, kernel: Any = None, climbable: Bools | None = None) -> None:
+        self.climbable = climbable
+        super().__init__(kernel=kernel, copy_X_train=False)
+
+    def predict(self, X: Floats, return_std: bool = False, **gradients: bool) -> Any:
+        """Mean (n,) and deviation (n,); for a single row also their gradients (width,) each."""
+        answer = super().predict(X, return_std=return_std)
+        if not gradients.get("return_mean_grad") or self.climbable is None:
+            return answer
+        mean, deviation = answer
+        slopes = self.kernel_.gradient_x(X[0], self.X_train_) * self.climbable[int(X[0, 0])]
+        weights = cho_solve((self.L_, True), self.kernel_(X, self.X_train_)[0])
+        by_deviation = -(slopes.T @ weights) / max(deviation[0], 1e-12)
+        return mean, deviation, slopes.T @ self.alpha_, by_deviation
+
+
+class SeparateRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # likewise
+    """One Gaussian process a family (column 0), each on its own columns.
+
+    Values are expected to be standardized over all families. A family's prior mean is the mean of
+    its n values and one more value of 0, so a family without observations is what all of them
+    are: 0 ± 1. The hyperparameters of a family with fewer than ``ENOUGH`` observations are not
+    fitted: amplitude 1, length scales ``LENGTH``, noise 0.01.
+    """
+
+    def __init__(
+        self,
+        nominal: tuple[bool, ...],
+        groups: tuple[tuple[int, ...], ...],
+        form: str,
+        climbable: Bools,
+    ) -> None:
+        self.nominal, self.groups, self.form, self.climbable = nominal, groups, form, climbable
+
+    def fit(self, X: Floats, y: Floats) -> SeparateRegressor:
+        """Fit each family to its own rows."""
+        X, y = np.asarray(X), np.asarray(y)
+        self.means_ = np.zeros(len(self.groups))
+        self.models_: list[ClimbableRegressor | None] = [None] * len(self.groups)
+        families = X[:, 0].astype(np.int64)
+        for family in np.unique(families).tolist():
+            rows = families == family
+            self.means_[family] = y[rows].sum() / (rows.sum() + 1)
+            model = ClimbableRegressor(self._kernel(family), self.climbable)
+            if rows.sum() < ENOUGH:
+                model.optimizer = None
+            self.models_[family] = model.fit(X[rows], y[rows] - self.means_[family])
+        return self
+
+    def predict(self, X: Floats, return_std: bool = False, **gradients: bool) -> Any:
+        """Predict each row by its family's model."""
+        X = np.asarray(X)
+        if gradients.get("return_mean_grad"):
+            return self._climbed(X)
+        mean, deviation = np.zeros(len(X)), np.ones(len(X))
+        families = X[:, 0].astype(np.int64)
+        for family in np.unique(families).tolist():
+            model, rows = self.models_[family], families == family
+            if model is not None:
+                mean[rows], deviation[rows] = model.predict(X[rows], return_std=True)
+                mean[rows] += self.means_[family]
+        return (mean, deviation) if return_std else mean
+
+    def _climbed(self, X: Floats) -> Any:
+        family = int(X[0, 0])
+        model = self.models_[family]
+        if model is None:  # flat: nothing is known
+            return np.zeros(1), np.ones(1), np.zeros(X.shape[1]), np.zeros(X.shape[1])
+        mean, *others = model.predict(X, return_std=True, return_mean_grad=True)
+        return (mean + self.means_[family], *others)
+
+    def _kernel(self, family: int) -> GroupedMatern:
+        groups = self.groups[family]
+        lengths = (LENGTH,) * (1 + max(groups))
+        return GroupedMatern(self.nominal, groups, 1.0, lengths, 0.01, self.form)
 
 
 class MaskedRegressor(GaussianProcessRegressor):  # type: ignore[misc]  # likewise

@@ -18,7 +18,7 @@ import numpy as np
 from hpo_lab.errors import InputError
 from hpo_lab.optimizer import Search, Strategy
 from hpo_lab.optimizers._encoding import Encoding
-from hpo_lab.optimizers.gp import _standardized, _successes
+from hpo_lab.optimizers._values import standardized, successes
 from hpo_lab.space import Floats, Points, Space
 
 Rule = Literal["logEI", "EI", "LCB"]
@@ -162,7 +162,7 @@ class _Search:
         """The next batch: each point is told to the model at the best value so far (a lie)."""
         from hpo_lab.optimizers._gp_fast_values import warped
 
-        table, values = self.table, _standardized(_successes(self.values))
+        table, values = self.table, standardized(successes(self.values))
         values = warped(values) if self.settings.warp else values
         if len(table) >= (1.0 + self.settings.refit) * self.fitted:
             self._fit(table, values)
