@@ -84,7 +84,7 @@ lock:
 	$(PYTHON) -m pip install --upgrade --target .bootstrap uv
 	$(LOCK) --extra dev pyproject.toml --output-file constraints.txt
 	echo virtualenv | $(LOCK) - --output-file bootstrap.txt
-	printf 'botorch\nnevergrad\n$(TORCH)\n' | $(LOCK) -c constraints.txt - \
+	printf 'botorch\negobox\nnevergrad\n$(TORCH)\n' | $(LOCK) -c constraints.txt - \
 	  $$(sed -n 's/^\([a-z0-9._-]*\)==.*/--no-emit-package \1/p' constraints.txt) | \
 	  awk '/^[a-z]/ {kept = !/^(cuda|nvidia|torch|triton)/} kept' > experiments/strategies/peers.txt
 

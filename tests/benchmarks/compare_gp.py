@@ -1,10 +1,10 @@
 """gp_fast's ask and tell against its peers', in one process; prints milliseconds, ratios, targets.
 
-``python tests/benchmarks/compare_gp.py``, in some minutes; peers that are not installed are left
-out (scikit-optimize comes with the project, Optuna's sampler needs optuna and torch). Sides take
-turns on one thread and are timed in CPU seconds, so that other work on the machine disturbs them
-little. gp_fast's figure is the mean over two periods of its schedule, the refits included; a
-peer's is the least of its steps.
+``RAYON_NUM_THREADS=1 python tests/benchmarks/compare_gp.py``, in some minutes; peers that are not
+installed are left out (scikit-optimize comes with the project; Optuna's sampler with torch, botorch
+and egobox with ``make peers``). Sides take turns on one thread and are timed in CPU seconds, so
+that other work on the machine disturbs them little. gp_fast's figure is the mean over two periods
+of its schedule, the refits included; a peer's is the least of its steps.
 """
 
 from __future__ import annotations
@@ -113,10 +113,26 @@ def botorch(d: int, known: Floats, told: Floats) -> Step:
     return step
 
 
+def egobox(d: int, known: Floats, told: Floats) -> Step:
+    """egobox's Egor with a Matérn 5/2 kernel: compiled, and without a learning framework."""
+    egobox = import_module("egobox")
+    settings = {"corr_spec": egobox.CorrelationSpec.MATERN52}
+    optimizer = egobox.Egor([[0.0, 1.0]] * d, gp_config=settings, seed=0)
+    x, y = known, told[:, None]
+
+    def step() -> None:
+        nonlocal x, y
+        asked = np.atleast_2d(optimizer.suggest(x, y))
+        x, y = np.vstack([x, asked]), np.vstack([y, values(asked)[:, None]])
+
+    return step
+
+
 PEERS: dict[str, Peer] = {
     "skopt default": skopt,
     "optuna GP": optuna,
     "botorch": botorch,
+    "egobox": egobox,
     "gp (tuned)": ours(GP()),
 }
 
