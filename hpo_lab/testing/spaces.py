@@ -24,6 +24,7 @@ KINDS_OF_SPACE: dict[str, Space] = {
     "many families": Space(tuple(Family(f"f{i}", (Real(f"x{i}", 0, 1),)) for i in range(40))),
     "one point": Space.box(Real("x", 2, 2), Integer("k", 3, 3), Choice("c", ("only",))),
     "two points": Space.box(Choice("c", ("a", "b"))),
+    "three points in two families": Space((Family("a", (Choice("c", ("x", "y")),)), Family("b"))),
     "one family without axes": Space((Family("linear"),)),
     "a thousand options": Space.box(Choice("c", tuple(range(1000)))),
     "wide": Space.box(*[Real(f"x{i}", 0, 1) for i in range(100)]),
