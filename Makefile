@@ -2,15 +2,17 @@
 # make test    sets up .venv and passes the tests
 # make setup   sets up .venv alone; .venv/bin/hpo-lab is there afterwards
 # make peers   sets up .venv-peers: the same and torch, botorch and nevergrad, to be compared with
+# make compare runs every strategy and the peers side by side there, in some two hours
 
 PYTHON ?= python3
 BIN := .venv/bin
 STUDY := experiments/no_attention
 PEERS := .venv-peers/bin
+STRATEGIES := experiments/strategies
 TORCH := torch==2.13.0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup study study-full score test lint paper benchmarks torture peers lock clean
+.PHONY: setup study study-full score test lint paper benchmarks torture peers compare compare-speed lock clean
 
 setup: .venv/.installed
 
@@ -65,14 +67,23 @@ benchmarks: setup
 torture: setup
 	$(BIN)/python -m pytest -n 2 -m slow
 
-# torch comes last and without hashes: which of its files fits depends on the machine.
 peers: .venv-peers/.installed
 	$(PEERS)/python -m pytest tests/test_peer_strategies.py
 
-.venv-peers/.installed: constraints.txt experiments/strategies/peers.txt pyproject.toml
+# What was run is kept, so that a second call goes on where the first one ended.
+compare: .venv-peers/.installed
+	$(PEERS)/hpo-lab run $(STRATEGIES)/study.toml
+	$(PEERS)/hpo-lab run $(STRATEGIES)/peers.toml $(patsubst %,--plugin %,$(wildcard $(STRATEGIES)/peers/*.py))
+	$(PEERS)/python -m experiments.strategies
+
+compare-speed: .venv-peers/.installed
+	RAYON_NUM_THREADS=1 $(PEERS)/python tests/benchmarks/compare_gp.py --keep $(STRATEGIES)/summary/speed.csv
+
+# torch comes last and without hashes: which of its files fits depends on the machine.
+.venv-peers/.installed: constraints.txt $(STRATEGIES)/peers.txt pyproject.toml
 	$(call new_venv,.venv-peers)
 	$(PEERS)/python -m pip install --require-hashes -r constraints.txt
-	$(PEERS)/python -m pip install --require-hashes --no-deps -r experiments/strategies/peers.txt
+	$(PEERS)/python -m pip install --require-hashes --no-deps -r $(STRATEGIES)/peers.txt
 	$(PEERS)/python -m pip install $(TORCH)
 	PYTHONWARNINGS=ignore $(PEERS)/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
@@ -86,7 +97,7 @@ lock:
 	echo virtualenv | $(LOCK) - --output-file bootstrap.txt
 	printf 'botorch\negobox\nnevergrad\n$(TORCH)\n' | $(LOCK) -c constraints.txt - \
 	  $$(sed -n 's/^\([a-z0-9._-]*\)==.*/--no-emit-package \1/p' constraints.txt) | \
-	  awk '/^[a-z]/ {kept = !/^(cuda|nvidia|torch|triton)/} kept' > experiments/strategies/peers.txt
+	  awk '/^[a-z]/ {kept = !/^(cuda|nvidia|torch|triton)/} kept' > $(STRATEGIES)/peers.txt
 
 clean:
 	rm -rf .venv .venv-peers .bootstrap build results *.egg-info .benchmarks .hypothesis .*_cache

@@ -9,12 +9,14 @@ of its schedule, the refits included; a peer's is the least of its steps.
 
 from __future__ import annotations
 
+import argparse
 import time
 import warnings
 from collections.abc import Callable
 from importlib import import_module
 
 import numpy as np
+import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from hpo_lab.optimizer import Strategy
@@ -144,8 +146,8 @@ def seconds(step: Step) -> float:
     return time.process_time() - start
 
 
-def compare(d: int, n: int, targets: dict[str, float]) -> None:
-    """Print a line a peer: milliseconds a step, gp_fast's part of it, and the target."""
+def compare(d: int, n: int, targets: dict[str, float]) -> list[dict[str, object]]:
+    """Print a line a peer: milliseconds a step, gp_fast's part of it, and the target; return it."""
     known = np.random.default_rng(1).random((n, d))
     told = values(known)
     ours(GPFast())(d, known[:20], told[:20])()  # compiles
@@ -170,10 +172,28 @@ def compare(d: int, n: int, targets: dict[str, float]) -> None:
     for name, times in theirs.items():
         target = f", target 1/{1 / targets[name]:.0f}" if name in targets else ""
         print(f"  {name:14} {1e3 * min(times):7.0f} ms, gp_fast 1/{min(times) / mean:.0f}{target}")
+    return [
+        {
+            "strategy": "gp_fast",
+            "peer": name,
+            "d": d,
+            "n": n,
+            "own_ms": round(1e3 * mean, 2),
+            "peer_ms": round(1e3 * min(times), 2),
+            "target": targets.get(name, 0.0),
+        }
+        for name, times in theirs.items()
+    ]
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--keep", metavar="CSV", help="write the figures into this file, too")
+    keep = parser.parse_args().keep
     warnings.simplefilter("ignore")  # the peers' remarks
+    rows = []
     for number, (dimensions, observations) in enumerate(SETTINGS):
         at_most = {name: parts[number] for name, parts in TARGETS.items()}
-        compare(dimensions, observations, at_most)
+        rows += compare(dimensions, observations, at_most)
+    if keep:
+        pd.DataFrame(rows).to_csv(keep, index=False)
