@@ -113,6 +113,7 @@ def _strategy(part: Part) -> Record:
         "settings": ", ".join(f"{key} {value}" for key, value in settings.items()),
         "deterministic": made.deterministic,
         "anytime": made.anytime,
+        "libraries": list(made.libraries),
     }
 
 
@@ -147,7 +148,7 @@ def summary(results: Any, tables: Mapping[str, pd.DataFrame]) -> Record:
 
 ARM = ["landscape", "space", "strategy", "budget"]
 OF_ARMS = ("coverage", "fates", "benefit", "rules", "richness", "abandonment")
-AS_THEY_ARE = ("hypotheses", "comparisons", "selection", "edges", "aggregates")
+AS_THEY_ARE = ("hypotheses", "comparisons", "selection", "edges", "aggregates", "strategies")
 
 
 def _by_arm(table: pd.DataFrame) -> dict[Any, pd.DataFrame]:

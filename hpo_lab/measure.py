@@ -7,6 +7,7 @@ A new measure therefore applies to old runs.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -179,6 +180,8 @@ class Results:
     mixed: tuple[str, ...]
     hash: str
     provenance: Record
+    made_with: Mapping[str, Mapping[tuple[str, ...], int]] = field(default_factory=dict)
+    # of each strategy: the sets of packages ("numpy==2.4.6") that its runs had, and how many runs
 
     @staticmethod
     def load(study: Study, folder: Path) -> Results:
@@ -200,6 +203,7 @@ class Results:
             mixed=tuple(_mixed(stored.values())),
             hash=results_hash({i: one.content for i, one in stored.items()}),
             provenance=next(iter(stored.values())).provenance if stored else {},
+            made_with=_made_with(study, stored),
         )
 
     @staticmethod
@@ -221,6 +225,17 @@ def _mixed(stored: Iterable[Stored]) -> list[str]:
             shown = " / ".join(sorted(values)) if key != "packages" else f"{len(values)} sets"
             words.append(f"{key}: {shown}")
     return words
+
+
+def _made_with(study: Study, stored: Mapping[str, Stored]) -> dict[str, Counter[tuple[str, ...]]]:
+    """The packages of each strategy's runs, by its label, and how many runs had them."""
+    found: dict[str, Counter[tuple[str, ...]]] = {}
+    for identity, one in stored.items():
+        packages = one.provenance.get("packages", ())
+        kept = tuple(map(str, packages)) if isinstance(packages, list) else ()
+        label = study.runs[identity].arm.strategy.label
+        found.setdefault(label, Counter())[kept] += 1
+    return found
 
 
 def _arm_result(study: Study, arm: Arm, stored: Mapping[str, Stored]) -> ArmResult:

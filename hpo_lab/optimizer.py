@@ -31,12 +31,15 @@ class Strategy(Protocol):
     ``deterministic``: it asks for the same points whatever the random generator.
     ``anytime``: its first n requests do not depend on the budget.
     ``version`` goes up when the same settings come to ask for other points.
+    ``libraries`` names the distributions that it stands on besides numpy, as pip knows them
+    ("scikit-learn"): reports show the versions that its runs were made with.
     """
 
     name: ClassVar[str]
     version: ClassVar[int] = 1
     deterministic: ClassVar[bool] = False
     anytime: ClassVar[bool] = False
+    libraries: ClassVar[tuple[str, ...]] = ()
 
     def start(self, space: Space, budget: int, rng: np.random.Generator) -> Search:
         """Return a new search of the space with that many evaluations to spend."""

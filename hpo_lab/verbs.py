@@ -212,7 +212,7 @@ def report(study: Study | str | Path, out: str | Path | None = None) -> Record:
     * ``net``: each arm, and random search in closed form, with its curve over ``evaluations`` and
       its ``break_even``
     * ``hypotheses`` (confirmatory) and ``comparisons`` (their ``status`` says exploratory)
-    * ``selection``, ``edges``, ``aggregates``
+    * ``selection``, ``edges``, ``aggregates``, and ``strategies`` (settings and libraries)
 
     The columns of the last three lines, of rules, richness and abandonment are those of the
     measures of that name: see ``hpo_lab.measures``.

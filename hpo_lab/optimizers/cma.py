@@ -62,6 +62,7 @@ class CMA(Strategy):
     version: ClassVar[int] = 1
     deterministic: ClassVar[bool] = False
     anytime: ClassVar[bool] = True
+    libraries: ClassVar[tuple[str, ...]] = ("cmaes",)
 
     population: int = 0
     sigma: float = 0.3

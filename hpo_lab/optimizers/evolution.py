@@ -75,6 +75,7 @@ class Evolution(Strategy):
     version: ClassVar[int] = 1
     deterministic: ClassVar[bool] = False
     anytime: ClassVar[bool] = True
+    libraries: ClassVar[tuple[str, ...]] = ("deap",)
 
     population: int = 10
     elite: int = 1

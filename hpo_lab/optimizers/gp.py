@@ -103,6 +103,7 @@ class GP(Strategy):
     version: ClassVar[int] = 1
     deterministic: ClassVar[bool] = False
     anytime: ClassVar[bool] = True
+    libraries: ClassVar[tuple[str, ...]] = ("scikit-optimize", "scikit-learn", "scipy")
 
     preset: Preset = "tuned"
     initial: int = 10

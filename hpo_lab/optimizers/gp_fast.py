@@ -85,6 +85,7 @@ class GPFast(Strategy):
     version: ClassVar[int] = 1
     deterministic: ClassVar[bool] = False
     anytime: ClassVar[bool] = True
+    libraries: ClassVar[tuple[str, ...]] = ("scipy", "numba")
 
     initial: int = 10
     acquisition: Rule = "logEI"

@@ -47,6 +47,7 @@ class LatinHypercube(Strategy):
     version: ClassVar[int] = 1
     deterministic: ClassVar[bool] = False
     anytime: ClassVar[bool] = False
+    libraries: ClassVar[tuple[str, ...]] = ("scipy",)
 
     centred: bool = False
 

@@ -40,6 +40,7 @@ class OptunaCMA(Strategy):
     version: ClassVar[int] = 1
     deterministic: ClassVar[bool] = False
     anytime: ClassVar[bool] = True
+    libraries: ClassVar[tuple[str, ...]] = ("optuna", "cmaes", "scipy")
 
     initial: int = 1
     population: int = 0

@@ -41,6 +41,7 @@ class OptunaGP(Strategy):
     version: ClassVar[int] = 1
     deterministic: ClassVar[bool] = False
     anytime: ClassVar[bool] = True
+    libraries: ClassVar[tuple[str, ...]] = ("optuna", "torch", "scipy")
 
     initial: int = 10
     noiseless: bool = False

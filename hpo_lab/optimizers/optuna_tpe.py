@@ -45,6 +45,7 @@ class OptunaTPE(Strategy):
     version: ClassVar[int] = 1
     deterministic: ClassVar[bool] = False
     anytime: ClassVar[bool] = True
+    libraries: ClassVar[tuple[str, ...]] = ("optuna", "scipy")
 
     initial: int = 10
     candidates: int = 24

@@ -48,6 +48,7 @@ class Sobol(Strategy):
     version: ClassVar[int] = 1
     deterministic: ClassVar[bool] = False
     anytime: ClassVar[bool] = True
+    libraries: ClassVar[tuple[str, ...]] = ("scipy",)
 
     def start(self, space: Space, budget: int, rng: np.random.Generator) -> Search:
         """Return a search that asks for ``budget`` points; imports scipy.stats."""

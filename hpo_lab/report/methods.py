@@ -31,7 +31,6 @@ CONTROLS = {
     "shifted": "the landscape moved round the torus of its axes",
 }
 PACKAGES = ("hpo-lab", "numpy", "scipy")
-WRAPPED = {"gp": ("scikit-optimize", "scikit-learn"), "cma": ("cmaes",)}  # by strategy
 
 
 def methods(tables: Tables, facts: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -347,8 +346,7 @@ def _software(facts: Mapping[str, Any], design: Design) -> list[str]:
     versions = dict(
         one.split("==", 1) for one in str(provenance.get("packages", "")).split(", ") if "==" in one
     )
-    strategies = [one["name"].split("@")[0] for one in design["strategies"]]
-    wrapped = [name for strategy in strategies for name in WRAPPED.get(strategy, ())]
+    wrapped = [name for one in design["strategies"] for name in one.get("libraries", ())]
     names = dict.fromkeys([*PACKAGES, *wrapped])
     used = [f"{name} {versions[name]}" for name in names if name in versions]
     python = f"Python {provenance['python']}" if "python" in provenance else ""

@@ -55,6 +55,9 @@ def check_settings(strategy: Strategy) -> None:
     assert isinstance(kind.version, int), told + "version must be a whole number"
     for flag in ("deterministic", "anytime"):
         assert isinstance(getattr(kind, flag), bool), told + f"{flag} must be True or False"
+    names = kind.libraries
+    texts = isinstance(names, tuple) and all(isinstance(one, str) and one for one in names)
+    assert texts, told + "libraries must be a tuple of names of distributions"
     settings = {field.name: getattr(strategy, field.name) for field in fields(strategy)}
     for name, value in settings.items():
         assert _plain(value), told + f"{name} must be a plain value, not {value!r}"
