@@ -44,7 +44,7 @@ study: setup
 study-full: setup
 	$(BIN)/hpo-lab run $(STUDY)/study.toml
 	$(BIN)/hpo-lab report $(STUDY)/study.toml
-	$(BIN)/python experiments/keep.py results/no_attention $(STUDY)
+	$(BIN)/python -m experiments.keep results/no_attention $(STUDY)
 
 # How often the instrument is wrong: simulates anew what experiments/instrument keeps.
 score: setup

@@ -1,6 +1,6 @@
 """Keep a study's compact tables in the project and show them in the README.
 
-    python experiments/keep.py results/no_attention experiments/no_attention
+    python -m experiments.keep results/no_attention experiments/no_attention
 
 copies price.csv, arms.csv and benefit.csv into the experiment's ``summary`` folder and rewrites
 the README between its two summary marks.
@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from experiments.markdown import filled, table
+
 KEPT = ("price", "arms", "benefit")
-START, END = "<!-- summary -->", "<!-- /summary -->"
 ROOT = Path(__file__).parent.parent
 
 
@@ -25,8 +26,7 @@ def summary(folder: Path) -> str:
     arms = pd.read_csv(folder / "arms.csv").set_index(["landscape", "space", "strategy"])
     landscapes = dict.fromkeys(key[0] for key in arms.index)
     strategies = list(dict.fromkeys(key[2] for key in arms.index))
-    rows = [["data set", "price", "by chance", "p", *strategies], ["---", *["--:"] * 3]]
-    rows[1] += ["--:"] * len(strategies)
+    rows = []
     for landscape in landscapes:
         priced = price.loc[(landscape, "declared")]
         pairs = [
@@ -35,13 +35,14 @@ def summary(folder: Path) -> str:
         ]
         numbers = [f"{priced['price']:.3f}", f"{priced['chance_mean']:.3f}"]
         rows.append([landscape, *numbers, f"{priced['chance_p']:.2g}", *pairs])
-    table = "\n".join("| " + " | ".join(row) + " |" for row in rows)
+    head = ["data set", "price", "by chance", "p", *strategies]
     runs = int(arms["runs"].min())
     budget = int(arms["budget"].iloc[0])
-    return (
+    lead = (
         f"Price of leaving `gat` out, and mean total regret after {budget} evaluations in the "
-        f"universe / without `gat` ({runs} runs each), percentage points of test error:\n\n{table}"
+        f"universe / without `gat` ({runs} runs each), percentage points of test error:"
     )
+    return f"{lead}\n\n{table(head, rows)}"
 
 
 SPACES = ("universe", "declared")
@@ -49,8 +50,7 @@ SPACES = ("universe", "declared")
 
 def shown(readme: str, block: str) -> str:
     """Return the README with the block between its summary marks."""
-    before, rest = readme.split(START)
-    return f"{before}{START}\n{block}\n{END}{rest.split(END)[1]}"
+    return filled(readme, {"summary": block})
 
 
 def main(results: Path, experiment: Path) -> None:

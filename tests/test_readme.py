@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import os
 import re
-import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import landscapes
+from experiments import keep
 from hpo_lab.errors import InputError
 
 ROOT = Path(__file__).parent.parent
@@ -103,6 +103,5 @@ def test_the_make_targets_exist() -> None:
 
 
 def test_the_readme_shows_the_kept_summary() -> None:
-    keep = runpy.run_path(str(ROOT / "experiments" / "keep.py"))
-    block = keep["summary"](ROOT / "experiments" / "no_attention" / "summary")
-    assert keep["shown"](README, block) == README
+    block = keep.summary(ROOT / "experiments" / "no_attention" / "summary")
+    assert keep.shown(README, block) == README

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from experiments import markdown
 from experiments.instrument.false_alarms import MOST, NOMINAL, holds
 from experiments.instrument.intervals import METHODS
 from hpo_lab.figure import encoded, publish
@@ -42,12 +43,6 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(key): value for key, value in row.items()} for row in frame.to_dict("records")]
 
 
-def markdown(head: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> str:
-    """Return a table in Markdown, all columns but the first ones aligned to the right."""
-    lines = [head, ["---"] * left + ["--:"] * (len(head) - left), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
 def share(value: float, digits: int = 1) -> str:
     """Return a share as a percentage."""
     return f"{100 * value:.{digits}f} %"
@@ -75,7 +70,7 @@ def _false_alarms(folder: Path) -> str:
             ]
         )
     head = ["space", "regions", "settings", "mean rate", "highest", "its 99 % bounds"]
-    table = markdown([*head, "named, highest", "least p of uniformity"], rows, 2)
+    table = markdown.table([*head, "named, highest", "least p of uniformity"], rows, 2)
     tests, least = frame["uniform"].notna().sum(), frame["uniform"].min()
     return (
         f"{holds(frame).sum()} of {len(frame)} settings keep the promise (lower bound at most "
@@ -103,7 +98,7 @@ def _again(folder: Path) -> str:
         )
     studies = read(folder, "again")["studies"].min()
     head = ["regions", "budget", "repetitions", "rate above", f"in {studies:,} studies"]
-    return markdown(head, rows)
+    return markdown.table(head, rows)
 
 
 def _surface(folder: Path) -> str:
@@ -114,7 +109,7 @@ def _surface(folder: Path) -> str:
     for measure, same in own.groupby("measure"):
         cells = [_powers(row) for row in records(same.sort_values("ratio"))]
         rows.append([share(float(str(measure))), *cells])
-    table = markdown(["measure", *(f"ratio {ratio:g}" for ratio in ratios)], rows)
+    table = markdown.table(["measure", *(f"ratio {ratio:g}" for ratio in ratios)], rows)
     return (
         "Budget 100, 30 repetitions: power of the corrected test / share named never seen or "
         "neglected / share named by any visit alone / share whose equivalent density is surely "
@@ -149,7 +144,7 @@ def _promised(folder: Path) -> str:
         for label, row in (("ratio 0.1, measure 1 %", small), ("ratio 0.25, measure 20 %", large))
     ]
     head = ["budget 100, 30 repetitions", "significant", "exactly", "named", "exactly"]
-    return markdown([*head, "named by any visit"], rows)
+    return markdown.table([*head, "named by any visit"], rows)
 
 
 def _planted(folder: Path) -> str:
@@ -166,7 +161,7 @@ def _planted(folder: Path) -> str:
         measure = share(own["measure"].iloc[0])
         rows.append([str(place), str(system), words, measure, *cells, false])
     head = ["space", "regions", "avoided", "measure", *(f"ratio {r:g}" for r in ratios)]
-    return markdown([*head, "false discoveries, highest"], rows, 3)
+    return markdown.table([*head, "false discoveries, highest"], rows, 3)
 
 
 def _hidden(folder: Path) -> str:
@@ -183,7 +178,7 @@ def _hidden(folder: Path) -> str:
         for one in records(read(folder, "hidden"))
     ]
     head = ["strategy", "valley", "gradient", "visits / fair", "runs that found it"]
-    return markdown([*head, "significant", "named"], rows)
+    return markdown.table([*head, "significant", "named"], rows)
 
 
 def _rules(folder: Path) -> str:
@@ -197,7 +192,7 @@ def _rules(folder: Path) -> str:
         f"{one['ratio']:g}, T = {one['budget']}, R = {one['repetitions']}"
         for one in records(order.drop_duplicates(["budget", "ratio"]))
     ]
-    table = markdown(["space", "planted", "measure", *named], rows, 2)
+    table = markdown.table(["space", "planted", "measure", *named], rows, 2)
     clean = read(folder, "rules_alarms")
     alarms, studies = int(clean["alarms"].sum()), int(clean["studies"].sum())
     by_ratio = frame.groupby("ratio")["jaccard"].median()
@@ -238,7 +233,7 @@ def _coverage(folder: Path) -> str:
     head = ["regrets", "repetitions", "cases", "percentile", "BCa", "studentised (used)"]
     lines = said + (f" ({named})." if named else ".")
     studies = f"{frame['studies'].min():,} studies a case; least … median … highest coverage."
-    return f"{lines}\n\n{studies}\n\n{markdown(head, rows)}"
+    return f"{lines}\n\n{studies}\n\n{markdown.table(head, rows)}"
 
 
 def _crossings(folder: Path) -> str:
@@ -255,7 +250,7 @@ def _crossings(folder: Path) -> str:
         shown = "never" if truth == 0 else f"> {most}" if truth > most else str(truth)
         rows.append([str(name), shown, str(n), *cells, *widths])
     head = ["net curve", "break-even", "repetitions", "percentile", "BCa", "inverted"]
-    return markdown([*head, "percentile, median ends", "inverted, median ends"], rows)
+    return markdown.table([*head, "percentile, median ends", "inverted, median ends"], rows)
 
 
 BLOCKS: Mapping[str, Callable[[Path], str]] = {
@@ -273,11 +268,7 @@ BLOCKS: Mapping[str, Callable[[Path], str]] = {
 
 def shown(text: str, folder: Path) -> str:
     """Return the README with every block between its marks made anew from the tables."""
-    for name, block in BLOCKS.items():
-        start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
-        before, rest = text.split(start)
-        text = f"{before}{start}\n{block(folder)}\n{end}{rest.split(end)[1]}"
-    return text
+    return markdown.filled(text, {name: block(folder) for name, block in BLOCKS.items()})
 
 
 def renew(folder: Path) -> None:
