@@ -125,6 +125,7 @@ def write_report(
         banners=_banners(facts),
         sections=sections(tables, shown, pictures),
         methods=paragraphs,
+        strategies=shown.get("strategies"),
         terms=TERMS,
         setting=_setting(facts),
         partial=bool(facts["missing"]),

@@ -13,13 +13,14 @@ from hpo_lab.report.search_views import (
     verdicts,
 )
 from hpo_lab.report.space_views import attribution, benefit, break_even, price, selection
+from hpo_lab.report.strategy_views import strategies
 from hpo_lab.report.view import Tables, View
 
 MAKERS = (
     *(price, attribution, break_even, benefit),
     *(arms, excluded, blind_spots, causes, verdicts, richness, abandonment),
     *(marginals, emptiest, coverage, edges, basins, fates),
-    *(hypotheses, comparisons, ranks, selection),
+    *(hypotheses, comparisons, ranks, selection, strategies),
 )
 
 
