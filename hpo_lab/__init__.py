@@ -7,6 +7,7 @@
 True
 """
 
+import hpo_lab.report  # noqa: F401  (before the verb of that name: see there)
 from hpo_lab.assumption import Assumption, View, assume
 from hpo_lab.auditing import Audit, audit
 from hpo_lab.errors import InputError

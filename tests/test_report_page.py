@@ -17,7 +17,9 @@ import pandas as pd
 import pytest
 
 from hpo_lab.errors import InputError
-from hpo_lab.report import console_table, export, write_report
+from hpo_lab.report import export
+from hpo_lab.report.console import console_table
+from hpo_lab.report.page import write_report
 from hpo_lab.report.summary import lead
 from hpo_lab.report.views import views
 from tests.tidy_tables import DATA_SETS, HOSTILE, facts, tables

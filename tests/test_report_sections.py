@@ -13,8 +13,9 @@ import pytest
 from hpo_lab.answers import facts, plain, summary
 from hpo_lab.measure import Results, tabulate
 from hpo_lab.measures.price import in_words
-from hpo_lab.report import sentences, write_report
+from hpo_lab.report import sentences
 from hpo_lab.report.methods import methods, tex, text
+from hpo_lab.report.page import write_report
 from hpo_lab.report.sections import sections
 from hpo_lab.report.views import views
 from hpo_lab.study import Study
