@@ -78,6 +78,8 @@ def main(arguments: list[str]) -> int:
 
 
 def _verdicts(bias: pd.DataFrame) -> str:
+    if not bias["tests"].any():
+        return "one sample, not tested"
     found = bias[bias["biased"] > 0]
     parts = [f"{t} in {d}" for t, d in zip(found["towards"], found["dimension"], strict=True)]
     return "; ".join(parts) or "no bias found"

@@ -14,6 +14,7 @@ import pandas as pd
 from hpo_lab import discovery
 from hpo_lab.errors import InputError
 from hpo_lab.space import Real, Space
+from hpo_lab.statistics.bias import BOUNDS
 from hpo_lab.verbs import bias
 
 if TYPE_CHECKING:
@@ -129,15 +130,26 @@ def _verdict(tests: pd.DataFrame) -> dict[str, Any]:
         nothing = {"towards": "", "sample": "", "axis": "", "test": ""}
         return {"tests": 0, "biased": 0, **nothing, "p": np.nan, "distance": np.nan}
     biased = tests[tests["biased"].astype(bool)]
-    least = tests.loc[tests["p_adjusted"].idxmin()]
-    whole = tests.loc[tests["sample"] == "run", "statistic"]
+    least = tests.sort_values("p_adjusted", kind="stable").iloc[0]
+    whole = tests[tests["sample"] == "run"]["statistic"]
     return {
         "tests": len(tests),
         "biased": len(biased),
-        "towards": " and ".join(dict.fromkeys(biased.sort_values("p")["towards"])),
+        "towards": _towards(biased),
         "sample": least["sample"],
         "axis": least["axis"],
         "test": least["test"],
         "p": least["p_adjusted"],
         "distance": whole.iloc[0] if len(whole) else np.nan,
     }
+
+
+def _towards(biased: pd.DataFrame) -> str:
+    """Where all axes together are drawn to: by the runs' mean distance, by atoms on the bounds.
+
+    Single axes, which say where their own few points happen to lie, count where neither is found.
+    """
+    found = list(biased[biased["sample"] == "run"]["towards"])
+    found += ["the bounds"] * bool((biased["test"] == BOUNDS).any())
+    found = found or list(biased.sort_values("p")["towards"])
+    return " and ".join(dict.fromkeys(found))

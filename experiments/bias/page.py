@@ -9,9 +9,9 @@ from typing import Any
 
 import pandas as pd
 
+from experiments import markdown
 from experiments.bias import picture
 from experiments.bias.cards import BUDGET
-from experiments.instrument.page import markdown, records
 from hpo_lab import discovery
 from hpo_lab.figure import publish
 from hpo_lab.figures._words import listed
@@ -31,6 +31,10 @@ def read(folder: Path = SUMMARY) -> tuple[pd.DataFrame, pd.DataFrame]:
     return table(folder / "bias.csv"), table(folder / "density.csv")
 
 
+def _records(own: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(key): value for key, value in row.items()} for row in own.to_dict("records")]
+
+
 def file_name(card: str) -> str:
     """The name of a card's picture."""
     return re.sub(r"[^a-z0-9_.-]+", "-", card.lower()) + ".svg"
@@ -46,7 +50,7 @@ def _overview(bias: pd.DataFrame, density: pd.DataFrame) -> str:
     dimensions = sorted(bias["dimension"].unique())
     rows = []
     for card, own in bias.groupby("card", sort=False):
-        by = {one["dimension"]: one for one in records(own)}
+        by = {one["dimension"]: one for one in _records(own)}
         rows.append([f"[`{card}`](#{_anchor(str(card))})", *(_word(by[d]) for d in dimensions)])
     tested = bias[bias["tests"] > 0]
     said = (
@@ -55,7 +59,7 @@ def _overview(bias: pd.DataFrame, density: pd.DataFrame) -> str:
         "expected to be called so."
     )
     head = ["strategy", *(f"d = {d}" for d in dimensions)]
-    return f"{said}\n\n{markdown(head, rows, len(head))}"
+    return f"{said}\n\n{markdown.table(head, rows, len(head))}"
 
 
 def _anchor(card: str) -> str:
@@ -77,7 +81,7 @@ def _sign(p: float) -> str:
 def _cards(bias: pd.DataFrame, density: pd.DataFrame) -> str:
     blocks = []
     for card, own in bias.groupby("card", sort=False):
-        rows = records(own)
+        rows = _records(own)
         name = str(card).split()[0]
         about = discovery.about("strategies", name)
         head = f"### `{card}`\n\n{about} {_sentence(rows)}"
@@ -129,7 +133,7 @@ def _numbers(rows: list[dict[str, Any]]) -> str:
     ]
     head = ["d", "tests that find it", "strongest test (sample, axis, of what)", "p, corrected"]
     head += ["distance from the centre (0.5)", "coordinates on a bound"]
-    return markdown(head, table)
+    return markdown.table(head, table)
 
 
 BLOCKS = {"overview": _overview, "cards": _cards}
@@ -138,11 +142,7 @@ BLOCKS = {"overview": _overview, "cards": _cards}
 def shown(text: str, folder: Path = SUMMARY) -> str:
     """Return the README with every block between its marks made anew from the tables."""
     tables = read(folder)
-    for name, block in BLOCKS.items():
-        start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
-        before, rest = text.split(start)
-        text = f"{before}{start}\n{block(*tables)}\n{end}{rest.split(end)[1]}"
-    return text
+    return markdown.filled(text, {name: block(*tables) for name, block in BLOCKS.items()})
 
 
 def pictures(density: pd.DataFrame) -> dict[str, bytes]:

@@ -1,0 +1,66 @@
+"""What a strategy's own docstring says of it: the page has no other words about a strategy."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from dataclasses import dataclass
+
+from hpo_lab import discovery
+from hpo_lab.errors import InputError
+
+PARTS = ("What it assumes", "Where it looks", "Where it never looks")
+
+
+@dataclass(frozen=True)
+class Teaching:
+    """The four parts, each on one line: three paragraphs of the class, ``Source:`` of its file."""
+
+    about: str
+    passages: tuple[tuple[str, str], ...]  # head and text, in the order of PARTS
+    source: str
+
+
+def teaching(name: str) -> Teaching:
+    """Return what the strategy of that name says; InputError that names the part it leaves out.
+
+    >>> teaching("random").passages[2][1][:22]
+    'Nowhere is excluded. B'
+    """
+    kind = discovery.find("strategies", name)
+    paragraphs = [_line(one) for one in re.split(r"\n\s*\n", inspect.getdoc(kind) or "")]
+    passages = []
+    for part in PARTS:
+        mark = f"*{part}.*"
+        found = [one.removeprefix(mark).strip() for one in paragraphs if one.startswith(mark)]
+        if len(found) != 1 or not found[0]:
+            raise InputError(f'the docstring of "{name}" needs one paragraph that begins "{mark}"')
+        passages.append((part, found[0]))
+    return Teaching(paragraphs[0], tuple(passages), source(name))
+
+
+def source(name: str) -> str:
+    """Return the text after ``Source:`` (or ``Source of …:``) on top of a strategy's file."""
+    module = sys.modules[discovery.find("strategies", name).__module__]
+    found = re.search(r"^Sources?\b[^:\n]*:(.*?)(\n\s*\n|\Z)", module.__doc__ or "", re.M | re.S)
+    if found is None:
+        raise InputError(
+            f'the file of "{name}" names no source: add a paragraph "Source: …" on top'
+        )
+    return _line(found[1])
+
+
+def citation(name: str) -> str:
+    """Return a source in short: who and when.
+
+    >>> citation("random")
+    'J. Bergstra and Y. Bengio 2012'
+    """
+    whole = source(name)
+    named = re.findall(r"(?:^|[;:] )([^;:()“”\"]+) \((\d{4})\)", whole)
+    return "; ".join(f"{who} {year}" for who, year in named) or whole
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
