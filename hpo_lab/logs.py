@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from hpo_lab.configspace import Flat, flat_space, read_json
 from hpo_lab.errors import InputError, nearest
 from hpo_lab.space import FAMILY, Axis, Bools, Choice, Floats, Ints, Option, Points, Space, levels
-from hpo_lab.study import contents
+from hpo_lab.study_file import contents
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -30,10 +30,16 @@ MAY_IMPORT: dict[str, set[str]] = {
     "optimizer": {"space"},
     "optimizers": {"space", "optimizer", "optimizers"},  # blind: nothing else, ever
     "discovery": set(),
-    "study": {"space", "region", "assumption", "landscape", "optimizer", "discovery", "controls"},
+    "study_file": {
+        *("space", "region", "assumption", "landscape", "discovery", "controls", "study"),
+    },
+    "study": {
+        *("space", "region", "assumption", "landscape", "optimizer", "discovery", "controls"),
+        "study_file",
+    },
     "controls": {"space", "region", "landscape", "discovery"},
     "store": {"space"},
-    "logs": {"space", "configspace", "study"},
+    "logs": {"space", "configspace", "study_file"},
     "optuna_log": {"space", "configspace", "logs"},
     "auditing": {"space", "region", "logs"},
     "harness": {"space", "landscape", "optimizer", "discovery", "study", "store"},

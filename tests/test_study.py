@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 import hpo_lab
 from hpo_lab import InputError, Results, Study, discovery, tabulate
 from hpo_lab.store import Store
-from hpo_lab.study import LARGEST_FILE, Part, Run
+from hpo_lab.study import Part, Run
+from hpo_lab.study_file import LARGEST_FILE
 from tests.small_studies import Inline, study_file
 
 Change = tuple[str, str]
