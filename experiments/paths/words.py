@@ -52,14 +52,20 @@ def source(name: str) -> str:
 
 
 def citation(name: str) -> str:
-    """Return a source in short: who and when.
+    """Return a source in short: who and when; the whole of it where it has no years.
 
-    >>> citation("random")
-    'J. Bergstra and Y. Bengio 2012'
+    >>> citation("random"), citation("lhs")
+    ('Bergstra & Bengio 2012', 'McKay, Beckman & Conover 1979; Tang 1993')
     """
     whole = source(name)
-    named = re.findall(r"(?:^|[;:] )([^;:()“”\"]+) \((\d{4})\)", whole)
-    return "; ".join(f"{who} {year}" for who, year in named) or whole
+    named = re.findall(r"(?:^|[;:]|\bof) ?((?:[A-Z]\.[ -]?)[^;:()“”\"]+) \((\d{4})\)", whole)
+    return "; ".join(f"{_surnames(who)} {year}" for who, year in named) or whole
+
+
+def _surnames(who: str) -> str:
+    names = re.sub(r"(?:[A-Z]\.-?)+ ?", "", who)
+    several = re.split(r", | and ", names)
+    return f"{several[0]} et al." if len(several) > 3 else names.replace(" and ", " & ")
 
 
 def _line(text: str) -> str:
