@@ -325,6 +325,10 @@ class Space:
 
         Coordinates of inactive columns are ignored.
         """
+        if self._linear is not None:
+            low, high, span = self._linear
+            scaled = np.minimum(np.maximum(low + unit * span, low), high)
+            return Points(self, np.asarray(family, dtype=np.int64), scaled)
         values = np.full((len(family), self.width), np.nan)
         for index in range(len(self.families)):
             rows = _rows(family, index, len(self.families))
@@ -334,6 +338,9 @@ class Space:
 
     def to_unit(self, points: Points) -> Floats:
         """Return coordinates (n, width) in [0, 1]; inactive columns are nan."""
+        if self._linear is not None:
+            low, _, span = self._linear
+            return np.asarray((points.values - low) / span)
         unit = np.full(points.values.shape, np.nan)
         for index in range(len(self.families)):
             rows = _rows(points.family, index, len(self.families))
@@ -348,6 +355,15 @@ class Space:
         if len(self.families) > 1 or len(axes) < self.width:
             return None
         return np.array([axis.low for axis in axes]), np.array([axis.high for axis in axes])
+
+    @cached_property
+    def _linear(self) -> tuple[Floats, Floats, Floats] | None:
+        """Bounds and lengths (width,) of a plain box of real axes that are linear and can vary."""
+        axes = [axis for axis in self.families[0].axes if isinstance(axis, Real)]
+        if self._box is None or any(axis.log or axis.low == axis.high for axis in axes):
+            return None
+        low, high = self._box
+        return low, high, high - low
 
     def contains(self, points: Points) -> Bools:
         """Return which points (n,) have a family of this space and values on its axes."""

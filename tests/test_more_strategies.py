@@ -305,17 +305,16 @@ def test_differential_evolution_piles_up_on_the_bounds_where_it_saturates(
 @pytest.mark.parametrize("alpha", [0.0, 0.366, 1.0])
 def test_blend_crossover_multiplies_the_variance_as_known(alpha: float) -> None:
     """By (1 + 2α)² / 6 + 1/2, for parents drawn independently: 2/3 at α = 0, 1 at 0.366."""
-    from hpo_lab.optimizers.evolution import _Individual, _swapped
+    from hpo_lab.optimizers.evolution import _Individual
 
     space, rng = Space.box(Real("x", 0, 1)), np.random.default_rng(1)
     search: Any = made("evolution", operator="blend", alpha=alpha).start(space, 10, rng)
     parents = 0.5 + 0.02 * rng.standard_normal((20_000, 2))  # far from the bounds
     children = []
-    with _swapped(search.random):
-        for one, other in parents.tolist():
-            pair = _Individual([one]), _Individual([other])
-            search._blend([0], *pair)
-            children += [pair[0][0], pair[1][0]]
+    for one, other in parents.tolist():
+        pair = _Individual([one], 0), _Individual([other], 0)
+        search._blend([0], *pair)
+        children += [pair[0][0], pair[1][0]]
     factor = np.var(children) / np.var(parents)
     assert factor == pytest.approx((1 + 2 * alpha) ** 2 / 6 + 0.5, rel=0.03)
 

@@ -8,10 +8,11 @@ Learning Research 13.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, get_args
+from itertools import chain
+from operator import attrgetter
+from typing import ClassVar, Literal, get_args
 
 import numpy as np
 
@@ -117,18 +118,16 @@ class Evolution(Strategy):
 class _Individual(list[float]):
     """Unit coordinates by column (nan where inactive), a family, and a fitness to maximise."""
 
-    family: int
-    fitness: float = -np.inf
+    __slots__ = ("family", "fitness")
 
-    def copy(self) -> _Individual:
-        twin = _Individual(self)
-        twin.family = self.family
-        return twin
+    def __init__(self, unit: Sequence[float], family: int, fitness: float = -np.inf) -> None:
+        super().__init__(unit)
+        self.family, self.fitness = family, fitness
 
     def same(self, other: _Individual) -> bool:
         """Equal where both are active; inactive coordinates are nan on both sides."""
-        return self.family == other.family and all(
-            a == b or a != a for a, b in zip(self, other, strict=True)
+        return self.family == other.family and (
+            self == other or all(a == b or a != a for a, b in zip(self, other, strict=True))
         )
 
 
@@ -136,9 +135,13 @@ class _Search:
     def __init__(
         self, settings: Evolution, space: Space, budget: int, rng: np.random.Generator
     ) -> None:
+        from hpo_lab.optimizers._deap import operators
+
         self.settings, self.space, self.left, self.rng = settings, space, budget, rng
         self.random = random.Random(int(rng.integers(2**63)))  # noqa: S311 (a search, no secret)
-        self.genome = [_Genes(space.places(i)) for i in range(len(space.families))]
+        self.deap = operators(self.random)
+        self.genome = [_Genes(space.places(i), settings) for i in range(len(space.families))]
+        self.shared: dict[tuple[int, int], tuple[list[int], list[int]]] = {}
         self.parents: list[_Individual] = []
         self.children: list[_Individual] = []
 
@@ -148,151 +151,149 @@ class _Search:
         self.children = self._breed() if self.parents else self._founders()
         self.children = self.children[: self.left]
         self.left -= len(self.children)
+        n, width = len(self.children), self.space.width
         family = np.array([child.family for child in self.children], dtype=np.int64)
-        unit = np.array(self.children, dtype=float).reshape(len(family), self.space.width)
-        return self.space.from_unit(family, unit)
+        unit = np.fromiter(chain.from_iterable(self.children), dtype=float, count=n * width)
+        return self.space.from_unit(family, unit.reshape(n, width))
 
     def tell(self, points: Points, values: Floats) -> None:
         units = self.space.to_unit(points).tolist()  # integers and options return to mid-cell
         fitness = np.where(np.isfinite(values), -values, -np.inf).tolist()
-        born = [_Individual(unit) for unit in units]
-        for child, family, fit in zip(born, points.family.tolist(), fitness, strict=True):
-            child.family, child.fitness = family, fit
-        ranked = sorted(self.parents, key=lambda parent: -parent.fitness)
+        born = list(map(_Individual, units, points.family.tolist(), fitness))
+        ranked = sorted(self.parents, key=attrgetter("fitness"), reverse=True)
         self.parents = ranked[: self.settings.elite] + born
 
     def _founders(self) -> list[_Individual]:
         # The rows of one draw, so that a shorter budget sees a prefix.
         founders = self.space.sample(self.settings.population, self.rng)
-        born = [_Individual(unit) for unit in self.space.to_unit(founders).tolist()]
-        for individual, family in zip(born, founders.family.tolist(), strict=True):
-            individual.family = family
-        return born
+        return list(
+            map(_Individual, self.space.to_unit(founders).tolist(), founders.family.tolist())
+        )
 
     def _breed(self) -> list[_Individual]:
-        from deap import tools
-
         settings = self.settings
         wanted = settings.population - settings.elite
-        with _swapped(self.random):
-            pool = tools.selTournament(self.parents, wanted + wanted % 2, settings.tournament)
-            children: list[_Individual] = []
-            for mother, father in zip(pool[::2], pool[1::2], strict=True):
-                children += self._pair(mother, father)
+        pool = self.deap.tournament(self.parents, wanted + wanted % 2, settings.tournament)
+        children: list[_Individual] = []
+        for mother, father in zip(pool[::2], pool[1::2], strict=True):
+            children += self._pair(mother, father)
         return children[:wanted]
 
-    def _pair(self, mother: _Individual, father: _Individual) -> list[_Individual]:
-        """Two children; runs while DEAP's generator is ours."""
-        pair = [mother.copy(), father.copy()]
-        if random.random() < self.settings.crossover:  # noqa: S311
-            self._cross(*pair)
-        for child, parent in zip(pair, (mother, father), strict=True):
-            if random.random() < self.settings.mutation:  # noqa: S311
+    def _pair(self, mother: _Individual, father: _Individual) -> tuple[_Individual, _Individual]:
+        """Two children of two parents."""
+        one, other = _Individual(mother, mother.family), _Individual(father, father.family)
+        draw, settings = self.random.random, self.settings
+        if draw() < settings.crossover:
+            self._cross(one, other)
+        for child, parent in ((one, mother), (other, father)):
+            if draw() < settings.mutation:
                 self._mutate(child)
             for _ in range(_ATTEMPTS):
                 if not child.same(parent):
                     break
                 self._mutate(child)
-        return pair
+        return one, other
 
     def _cross(self, one: _Individual, other: _Individual) -> None:
-        own, foreign = self.genome[one.family], self.genome[other.family]
-        shared = own.columns
-        if own is not foreign:
-            shared = [c for c in own.columns if c in set(foreign.columns)]
-        blended = set(own.steps) if self.settings.operator == "blend" else set()
-        self._exchange([c for c in shared if c not in blended], one, other)
-        self._blend([c for c in shared if c in blended], one, other)
+        exchanged, blended = self._shared(one.family, other.family)
+        if exchanged:
+            self._exchange(exchanged, one, other)
+        if blended:
+            self._blend(blended, one, other)
+
+    def _shared(self, one: int, other: int) -> tuple[list[int], list[int]]:
+        """The columns that two families have in common: those exchanged and those blended."""
+        if (one, other) not in self.shared:
+            own, foreign = self.genome[one], set(self.genome[other].columns)
+            blended = set(own.steps) if self.settings.operator == "blend" else set()
+            both = [c for c in own.columns if c in foreign]
+            split = [c for c in both if c not in blended], [c for c in both if c in blended]
+            self.shared[one, other] = split
+        return self.shared[one, other]
 
     def _exchange(self, columns: list[int], one: _Individual, other: _Individual) -> None:
-        from deap import tools
-
+        if len(columns) == len(one):  # all of them: in place
+            self.deap.uniform(one, other, self.settings.exchange)
+            return
         mine, theirs = [one[c] for c in columns], [other[c] for c in columns]
-        tools.cxUniform(mine, theirs, self.settings.exchange)
+        self.deap.uniform(mine, theirs, self.settings.exchange)
         for column, gene, exchanged in zip(columns, mine, theirs, strict=True):
             one[column], other[column] = gene, exchanged
 
     def _blend(self, columns: list[int], one: _Individual, other: _Individual) -> None:
-        from deap import tools
-
         mine, theirs = [one[c] for c in columns], [other[c] for c in columns]
-        tools.cxBlend(mine, theirs, self.settings.alpha)
+        self.deap.blend(mine, theirs, self.settings.alpha)
         for column, gene, mirrored in zip(columns, mine, theirs, strict=True):
-            one[column] = _kept(gene, self.settings.bounds)
-            other[column] = _kept(mirrored, self.settings.bounds)
+            one[column] = self._kept(gene)
+            other[column] = self._kept(mirrored)
 
     def _mutate(self, child: _Individual) -> None:
-        if len(self.genome) > 1 and random.random() < self.settings.migration:  # noqa: S311
+        if len(self.genome) > 1 and self.random.random() < self.settings.migration:
             self._migrate(child)
         genes = self.genome[child.family]
-        if genes.columns:
-            genes.mutate(child, self.settings)
+        if genes.steps:
+            self._step(child, genes)
+        if genes.draws:
+            self._draw(child, genes)
+
+    def _step(self, child: _Individual, genes: _Genes) -> None:
+        """A Gaussian step of the numbers and ordered choices that it falls on, kept in bounds."""
+        if len(genes.steps) == len(child):  # all of them: in place
+            self.deap.gaussian(child, 0.0, genes.sigma, genes.probability)
+            if min(child) < 0.0 or max(child) > 1.0:
+                child[:] = [self._kept(gene) for gene in child]
+            return
+        steps = [child[c] for c in genes.steps]
+        self.deap.gaussian(steps, 0.0, genes.sigma, genes.probability)
+        for column, gene in zip(genes.steps, steps, strict=True):
+            child[column] = self._kept(gene)
+
+    def _draw(self, child: _Individual, genes: _Genes) -> None:
+        """An option, drawn anew, of the unordered choices that it falls on."""
+        draws = [
+            min(int(child[c] * k), k - 1) for c, k in zip(genes.draws, genes.options, strict=True)
+        ]
+        self.deap.uniform_int(draws, 0, genes.last, genes.probability)
+        for column, option, k in zip(genes.draws, draws, genes.options, strict=True):
+            child[column] = (option + 0.5) / k
+
+    def _kept(self, gene: float) -> float:
+        """A coordinate in [0, 1], by the rule."""
+        if 0.0 <= gene <= 1.0:
+            return gene
+        rule = self.settings.bounds
+        if rule == "reflect":
+            folded = gene % 2.0  # as often as it takes
+            return 2.0 - folded if folded > 1.0 else folded
+        if rule == "saturate":
+            return 0.0 if gene < 0.0 else 1.0
+        return gene % 1.0 if rule == "wrap" else self.random.random()
 
     def _migrate(self, child: _Individual) -> None:
         """Draw a new family by weight, and the axes that are new to the child."""
         families = range(len(self.genome))
-        child.family = random.choices(families, self.space.weights.tolist())[0]  # noqa: S311
+        child.family = self.random.choices(families, self.space.weights.tolist())[0]
         active = set(self.genome[child.family].columns)
         for column, gene in enumerate(child):
             if column not in active:
                 child[column] = np.nan
             elif gene != gene:
-                child[column] = random.random()  # noqa: S311
+                child[column] = self.random.random()
 
 
 class _Genes:
     """The columns of one family by the way they mutate: by steps, or by drawing an option."""
 
-    def __init__(self, places: Sequence[tuple[int, Axis]]) -> None:
+    def __init__(self, places: Sequence[tuple[int, Axis]], settings: Evolution) -> None:
         nominal = [isinstance(axis, Choice) and not axis.ordered for _, axis in places]
         split = list(zip(places, nominal, strict=True))
+        stepped = [place for place, drawn in split if not drawn]
+        drawn = [place for place, drawn in split if drawn]
         self.columns = [column for column, _ in places]
-        self.steps = [column for (column, _), drawn in split if not drawn]
-        self.draws = [column for (column, _), drawn in split if drawn]
-        self.options = [int(axis.size) for (_, axis), drawn in split if drawn]
-        self.level = [
-            0.0 if isinstance(axis, Real) else 1 / axis.size
-            for (_, axis), drawn in split
-            if not drawn
-        ]
-
-    def mutate(self, child: _Individual, settings: Evolution) -> None:
-        """Mutate in place; runs while DEAP's generator is ours."""
-        from deap import tools
-
-        probability = min(1.0, settings.genes / len(self.columns))
-        steps = [child[c] for c in self.steps]
-        sigma = [max(settings.sigma, level) for level in self.level]
-        tools.mutGaussian(steps, 0.0, sigma, probability)
-        for column, gene in zip(self.steps, steps, strict=True):
-            child[column] = _kept(gene, settings.bounds)
-        draws: list[Any] = [
-            min(int(child[c] * k), k - 1) for c, k in zip(self.draws, self.options, strict=True)
-        ]
-        tools.mutUniformInt(draws, 0, [k - 1 for k in self.options], probability)
-        for column, option, k in zip(self.draws, draws, self.options, strict=True):
-            child[column] = (option + 0.5) / k
-
-
-def _kept(gene: float, rule: Rule) -> float:
-    """A coordinate in [0, 1], by the rule; runs while DEAP's generator is ours."""
-    if 0.0 <= gene <= 1.0:
-        return gene
-    if rule == "reflect":
-        folded = gene % 2.0  # as often as it takes
-        return 2.0 - folded if folded > 1.0 else folded
-    if rule == "saturate":
-        return 0.0 if gene < 0.0 else 1.0
-    return gene % 1.0 if rule == "wrap" else random.random()  # noqa: S311
-
-
-@contextmanager
-def _swapped(own: random.Random) -> Iterator[None]:
-    """Lend ``own`` to DEAP, which draws from Python's global generator, and restore that one."""
-    before = random.getstate()
-    random.setstate(own.getstate())
-    try:
-        yield
-    finally:
-        own.setstate(random.getstate())
-        random.setstate(before)
+        self.probability = min(1.0, settings.genes / max(len(places), 1))
+        self.steps = [column for column, _ in stepped]
+        levels = [0.0 if isinstance(axis, Real) else 1 / axis.size for _, axis in stepped]
+        self.sigma = [max(settings.sigma, level) for level in levels]
+        self.draws = [column for column, _ in drawn]
+        self.options = [int(axis.size) for _, axis in drawn]
+        self.last = [k - 1 for k in self.options]
