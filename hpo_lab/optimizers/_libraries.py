@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import random
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -23,7 +24,8 @@ def library(strategy: str, module: str, package: str) -> Any:
     hpo_lab.errors.InputError: the strategy "mine" needs no-package: pip install no-package
     """
     try:
-        with _lent(_seeded(0)):  # some draw numbers while they are imported
+        with _lent(_seeded(0)), warnings.catch_warnings():  # some draw numbers on the way
+            warnings.simplefilter("ignore", DeprecationWarning)  # theirs, of what they import
             return importlib.import_module(module)
     except ImportError:
         raise InputError(

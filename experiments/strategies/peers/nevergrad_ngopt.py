@@ -41,8 +41,8 @@ class Nevergrad(Strategy):
     Reals and integers are Scalar or Log with both bounds (integers by casting), ordered choices
     TransitionChoice, others Choice. Families are a Choice of Dicts; the axes that all families
     have in common stand outside it. Axes with one value are no parameters. A value that is nan or
-    infinite is told as the worst success so far, and as 1e20 while there is none (as values beyond ±1e20
-    are told). One worker; nevergrad works on one thread.
+    infinite is told as the worst success so far, and as 1e20 while there is none; values beyond
+    ±1e20 are told as ±1e20. One worker; nevergrad works on one thread.
 
     Raises InputError for an unknown optimizer, where the package is missing, and where the
     optimizer would hand the run to pycma's fmin, which seeds itself by the clock.
@@ -55,6 +55,7 @@ class Nevergrad(Strategy):
     version: ClassVar[int] = 1
     deterministic: ClassVar[bool] = False
     anytime: ClassVar[bool] = False
+    libraries: ClassVar[tuple[str, ...]] = ("nevergrad", "cma", "scipy")
 
     optimizer: str = "NGOpt"
 
