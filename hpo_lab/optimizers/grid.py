@@ -190,7 +190,8 @@ def _factorial(
     inner = len(values)
     for (column, _), steps in zip(places, levels, strict=True):  # meshgrid stops at 64 axes
         inner //= len(steps)
-        values[:, column] = np.resize(np.repeat(steps, inner), len(values))
+        block = np.repeat(steps, inner)
+        values[:, column] = np.tile(block, len(values) // len(block))
     return Points(space, np.full(len(values), family, dtype=np.int64), values)
 
 
