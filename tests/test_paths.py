@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import io
 import re
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -156,8 +158,11 @@ def test_how_many_random_searches_end_worse() -> None:
     middle = np.array([np.median(others), 1e9])
     assert walks._beaten(scene, np.resize(middle, 7)) == 0.5
     assert walks._beaten(scene, np.full(7, np.sort(others)[-1])) == 0.5 / walks.RANDOM  # a tie
-    # random search against itself: no more than chance away from a half, at 11 runs
-    assert abs(walks.beats("random", scene)[0] - 0.5) < 3 * 12**-0.5 / 11**0.5
+    # random search against itself is no more than chance away from a half
+    mean, error, runs = walks.beats("random", scene)
+    assert runs == walks.RUNS
+    assert error == pytest.approx((1 / 12 / runs) ** 0.5, rel=0.25)
+    assert abs(mean - 0.5) < 3 * error
 
 
 def test_what_random_search_leaves_unvisited() -> None:
@@ -251,6 +256,15 @@ def test_a_wrong_name_gets_one_sentence(capsys: pytest.CaptureFixture[str]) -> N
 # --- the table of strategies ---------------------------------------------------------------------
 
 README = table.README.read_text()
+
+
+def test_the_example_above_the_table_runs() -> None:
+    (block,) = re.findall(r"```python\n(.*?)```", README, re.S)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", block], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "population=20" in done.stdout
 
 
 def test_every_strategy_has_its_row_in_order() -> None:

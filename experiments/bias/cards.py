@@ -25,7 +25,7 @@ BUDGETS: Mapping[str, int] = {  # of those that would need more than five minute
     "gp": 60,
     "forest": 40,
     "smac": 40,
-    "optuna_gp": 40,
+    "optuna_gp": 25,
 }
 EXAMPLES: tuple[tuple[str, Mapping[str, Any]], ...] = (  # settings with a bias that is known
     ("evolution", {"operator": "blend", "alpha": 0.0}),

@@ -23,8 +23,8 @@ CLEAR = 0.9  # share of random searches that a strategy has to beat to be called
 NOTE = (
     "Of the run that is drawn: the best value above the optimum, how far that point is from the "
     f"optimum (the square’s side is 1), the share of {SIDE**2} cells never visited. Of several "
-    "runs: the mean share of random searches with as many evaluations that end worse, 50 % for "
-    "random search itself."
+    "runs: the mean share of random searches with as many evaluations that end worse (± standard "
+    "error), 50 % for random search itself."
 )
 GROUPS = (
     (
@@ -97,21 +97,25 @@ def row(name: str, taken: Mapping[str, Walk]) -> dict[str, object]:
         found[f"{scene.name}_distance"] = own.distance
         found[f"{scene.name}_unseen"] = own.unseen
         found[f"{scene.name}_empty"] = own.empty[2]
-        found[f"{scene.name}_beats"], found["runs"] = walks.beats(name, scene)
+        mean, error, found["runs"] = walks.beats(name, scene)
+        found |= {f"{scene.name}_beats": mean, f"{scene.name}_error": error}
     return found
 
 
 def columns(table: pd.DataFrame, scene: Scene) -> dict[str, list[str]]:
     """Return one scene's numbers as they are read: texts by heading."""
-    beaten = zip(table[f"{scene.name}_beats"], table["runs"], strict=True)
+    names = [f"{scene.name}_beats", f"{scene.name}_error", "runs"]
+    beaten = table[names].itertuples(index=False, name=None)
     return {
         "strategy": [str(name) for name in table["strategy"]],
         "best, above the optimum": [number(float(v)) for v in table[f"{scene.name}_regret"]],
         "its distance": [f"{v:.2f}" for v in table[f"{scene.name}_distance"]],
         "never visited": [f"{100 * v:.0f} %" for v in table[f"{scene.name}_unseen"]],
         "random searches that end worse": [
-            f"{100 * v:.0f} %" + (f" ({n})" if n != RUNS else "") for v, n in beaten
+            f"{100 * mean:.0f} ± {100 * error:.0f} %" if n > 1 else f"{100 * mean:.0f} %"
+            for mean, error, n in beaten
         ],
+        "runs": [str(n) for n in table["runs"]],
     }
 
 
@@ -128,13 +132,14 @@ def lead(table: pd.DataFrame) -> list[str]:
 
 def compared(table: pd.DataFrame, scene: Scene) -> str:
     """Return who does better than nearly all random searches on a scene, and who does worse."""
-    beats = table.set_index("strategy")[f"{scene.name}_beats"]
-    learning = table.loc[~table["blind"].astype(bool), "strategy"]
-    good = list(beats.index[beats >= CLEAR])
-    bad = [name for name in learning if beats[name] < 0.5]
+    rows = table.set_index("strategy")
+    mean, error = rows[f"{scene.name}_beats"], rows[f"{scene.name}_error"]
+    learning = ~rows["blind"].astype(bool)
+    good = list(rows.index[mean >= CLEAR])
+    bad = list(rows.index[learning & (mean + 2 * error < 0.5)])  # beyond chance
     ahead = f"ahead of {100 * CLEAR:.0f} % of random searches"
     return (
-        f"{scene.title}: on average {_who(good, 'nobody')} {ahead}; of the {len(learning)} that "
+        f"{scene.title}: on average {_who(good, 'nobody')} {ahead}; of the {learning.sum()} that "
         f"learn, {_who(bad, 'none')} behind most of them."
     )
 
@@ -148,8 +153,8 @@ def _reading() -> str:
     return (
         f"Look at the blue: of {SIDE**2} equal cells random search leaves {100 * unseen:.0f} % "
         f"unvisited on average. A picture is one run, of the same seed for all; how often random "
-        f"search ends worse is the mean of {RUNS} runs (another number is in brackets) against "
-        f"{RANDOM:,} random searches. It says nothing of other landscapes, dimensions or budgets."
+        f"search ends worse is the mean of up to {RUNS} runs against {RANDOM:,} random searches, "
+        f"with its standard error. It says nothing of other landscapes, dimensions or budgets."
     )
 
 

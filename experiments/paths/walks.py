@@ -17,8 +17,9 @@ from hpo_lab.space import Floats, Real, Space
 BUDGET, SEED = 60, 1  # the seed of the run that is drawn; the others are the next ones
 SIDE = 10  # cells along each axis
 RANDOM = 1000  # random searches that a run is compared with
-RUNS = 11
-FEW = {"forest": 3, "optuna_gp": 3, "smac": 3}  # runs of those that take seconds each
+RUNS = 50
+FEW = {"gp": 6, "gp_fast": 10, "optuna_cma": 10, "optuna_tpe": 10}  # runs of slower ones
+FEW |= {"forest": 3, "optuna_gp": 3, "smac": 3}  # of those that take seconds each
 
 
 @dataclass(frozen=True)
@@ -100,11 +101,15 @@ def walk(strategy: str, scene: Scene) -> Walk:
     )
 
 
-def beats(strategy: str, scene: Scene) -> tuple[float, int]:
-    """Return the mean of ``Walk.beats`` over runs, the drawn one the first, and their number."""
+def beats(strategy: str, scene: Scene) -> tuple[float, float, int]:
+    """Return the mean of ``Walk.beats`` over runs, the drawn one the first, its standard error
+    (nan of one run), and their number.
+    """
     runs = 1 if discovery.find("strategies", strategy).deterministic else FEW.get(strategy, RUNS)
     seeds = range(SEED, SEED + runs)
-    return float(np.mean([_beaten(scene, _run(strategy, scene, s)[1]) for s in seeds])), runs
+    shares = np.array([_beaten(scene, _run(strategy, scene, seed)[1]) for seed in seeds])
+    error = shares.std(ddof=1) / runs**0.5 if runs > 1 else np.nan
+    return float(shares.mean()), float(error), runs
 
 
 def _run(strategy: str, scene: Scene, seed: int) -> tuple[Floats, Floats]:

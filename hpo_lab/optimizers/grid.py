@@ -28,9 +28,9 @@ class Grid(Strategy):
     *What it assumes.* Every axis matters, all combinations matter, and what lies between two levels
     is like what is on them.
 
-    *Where it looks.* At all combinations of a few levels of each axis: the budget's root, of the
-    order of the number of axes, is what an axis gets. Where one axis decides, all evaluations
-    together try no more than these few values of it.
+    *Where it looks.* At all combinations of a few levels of each axis: with d axes each has about
+    the d-th root of the budget. Where one axis decides, all evaluations together try no more than
+    these few values of it.
 
     *Where it never looks.* Between its levels, in any run: with k levels, k values of a real axis
     are seen and no others. A seed changes nothing, so repetitions never find what one run missed.
