@@ -24,7 +24,7 @@ DIMENSIONS, RUNS, BUDGET = (2, 5, 10), 100, 100
 BUDGETS: Mapping[str, int] = {  # of those that would need more than five minutes of one core
     "gp": 60,
     "forest": 40,
-    "smac": 40,
+    "smac": 24,
     "optuna_gp": 25,
 }
 EXAMPLES: tuple[tuple[str, Mapping[str, Any]], ...] = (  # settings with a bias that is known
