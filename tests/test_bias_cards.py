@@ -49,6 +49,20 @@ def test_known_biases_are_on_the_cards_and_random_search_is_not_accused() -> Non
     assert (rows("grid")["tests"] == 0).all()  # one sample
 
 
+def test_what_the_page_says_against_the_predictions_is_so() -> None:
+    fair = ("random", "halton", "sobol", "lhs", "evolution", "regularized_evolution", "annealing")
+    for name in (*fair, "differential_evolution"):
+        assert (rows(name)["biased"] == 0).all(), name
+    everywhere = {"gp_fast": "the bounds", "cma": "the centre"}
+    everywhere |= dict.fromkeys(("coordinate", "local_search"), "the bounds")
+    for name, towards in everywhere.items():
+        assert (rows(name)["towards"] == towards).all(), name
+    assert min(rows(name)["atoms"].min() for name in ("coordinate", "local_search")) > 0.01
+    first = DENSITY[(DENSITY["card"] == "gp_fast") & (DENSITY["from"] == 0)]
+    assert first["density"].min() > 8  # times uniform in the outermost tenth: 80 % of all
+    assert set(rows("particle_swarm")["towards"]) == {"the centre", ""}
+
+
 def test_a_card_is_made_again_to_the_last_digit(tmp_path: Path) -> None:
     bias, density = cards.measured(Card("random"), tmp_path, dimensions=(2,))
     for made, kept in ((bias, BIAS), (density, DENSITY)):

@@ -58,7 +58,8 @@ class GPFast(Strategy):
     A point is repeated only when no new one is found.
 
     *Where it never looks.* Where the acquisition is low at every draw: with few observations that
-    is near points that disappointed, with many it is everywhere but near the incumbent.
+    is near points that disappointed, with many it is everywhere but near the incumbent. Where there
+    is nothing to learn it keeps to the bounds, of which the model knows least.
 
     Batches of ``batch`` points are made one by one, each told to the model at the best value so
     far until the truth comes (D. Ginsbourger, R. Le Riche and L. Carraro (2010), "Kriging is
