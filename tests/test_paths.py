@@ -57,7 +57,7 @@ def test_what_a_docstring_leaves_out_gets_one_sentence(monkeypatch: pytest.Monke
         """
 
     monkeypatch.setattr(discovery, "find", lambda kind, name: Silent)
-    with pytest.raises(InputError, match=r'"silent" needs one paragraph .* "\*Where it looks'):
+    with pytest.raises(InputError, match=r'"silent" needs one passage "\*Where it looks'):
         words.teaching("silent")
     monkeypatch.setattr("tests.test_paths.__doc__", "No reference.")
     monkeypatch.setattr(Silent, "__module__", "tests.test_paths")

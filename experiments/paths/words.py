@@ -25,19 +25,24 @@ class Teaching:
 def teaching(name: str) -> Teaching:
     """Return what the strategy of that name says; InputError that names the part it leaves out.
 
+    A passage goes from its mark, ``*Where it looks.*`` say, to the next one or the paragraph's end.
+
     >>> teaching("random").passages[2][1][:22]
     'Nowhere is excluded. B'
     """
     kind = discovery.find("strategies", name)
     paragraphs = [_line(one) for one in re.split(r"\n\s*\n", inspect.getdoc(kind) or "")]
-    passages = []
-    for part in PARTS:
-        mark = f"*{part}.*"
-        found = [one.removeprefix(mark).strip() for one in paragraphs if one.startswith(mark)]
-        if len(found) != 1 or not found[0]:
-            raise InputError(f'the docstring of "{name}" needs one paragraph that begins "{mark}"')
-        passages.append((part, found[0]))
-    return Teaching(paragraphs[0], tuple(passages), source(name))
+    marks = "|".join(re.escape(part) for part in PARTS)
+    found: dict[str, list[str]] = {part: [] for part in PARTS}
+    for paragraph in paragraphs:
+        _, *pieces = re.split(rf"\*({marks})\.\* ?", paragraph)
+        for part, text in zip(pieces[::2], pieces[1::2], strict=True):
+            found[part] += [text.strip()] if text.strip() else []
+    for part, texts in found.items():
+        if len(texts) != 1:
+            raise InputError(f'the docstring of "{name}" needs one passage "*{part}.* …"')
+    passages = tuple((part, texts[0]) for part, texts in found.items())
+    return Teaching(paragraphs[0], passages, source(name))
 
 
 def source(name: str) -> str:
