@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from experiments.bias.cards import BUDGETS
 from experiments.paths import __main__ as command
 from experiments.paths import page, picture, table, walks, words
 from experiments.paths.walks import SCENES
@@ -26,6 +27,11 @@ from hpo_lab.testing.strategy import rugged, trace
 from tests.test_report_page import Page
 
 STRATEGIES = discovery.names("strategies")
+HERE = [  # those that run on this machine; the slow ones only in the long version
+    pytest.param(name, marks=pytest.mark.slow if name in BUDGETS else ())
+    for name in STRATEGIES
+    if not walks.lacking(name)
+]
 CHEAP = ("random", "grid", "coordinate", "local_search", "annealing", "cma")
 BOX = Space.box(*[Real(f"x{i}", -1.0, 1.0) for i in range(4)])
 KEPT = pd.read_csv(command.KEPT)
@@ -133,7 +139,7 @@ def test_where_all_members_agree_nothing_changes_again(name: str) -> None:
     assert _agreed(search) == pytest.approx(0.3, abs=1e-15)
 
 
-@pytest.mark.parametrize("name", [n for n in STRATEGIES if not walks.lacking(n)])
+@pytest.mark.parametrize("name", HERE)
 def test_who_learns_nothing_asks_for_the_same_whatever_it_is_told(name: str) -> None:
     recipe = discovery.make("strategies", name, {})
     one = trace(recipe, BOX, 45, 1, rugged)
@@ -271,7 +277,7 @@ def test_every_strategy_has_its_row_in_order() -> None:
     assert list(table.kept(README)) == STRATEGIES
 
 
-@pytest.mark.parametrize("name", [n for n in STRATEGIES if not walks.lacking(n)])
+@pytest.mark.parametrize("name", HERE)
 def test_a_row_is_what_the_strategy_is(name: str) -> None:
     assert table.kept(README)[name] == table.row(name), "run python -m experiments.paths.table"
 
