@@ -257,6 +257,7 @@ def _botorch(name: str) -> SimpleNamespace:
     def part(module: str) -> Any:
         return library(name, module, "botorch")
 
+    part("botorch")
     optim, errors = part("botorch.optim"), part("botorch.exceptions.warnings")
     return SimpleNamespace(
         torch=part("torch"),
