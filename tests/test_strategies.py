@@ -25,7 +25,8 @@ from hpo_lab.testing.spaces import KINDS_OF_SPACE
 from hpo_lab.testing.strategy import check_settings, check_strategy, rugged, trace
 
 STRATEGIES = discovery.names("strategies")
-MODEL_BUDGET = 14  # beyond gp's ten initial points, so that its model is used, and no more
+MODEL_BUDGET = 14  # beyond ten initial points, so that the model is used, and no more
+MODELS = ("gp", "forest")
 
 # --- the contract over everything discovered ---------------------------------------------------
 
@@ -45,7 +46,7 @@ def test_contract(name: str, kind: str) -> None:
         pytest.skip("a step costs seconds: test_peer_strategies.py has its contract")
     strategy = discovery.make("strategies", name, {})
     skip_if_refused(strategy, KINDS_OF_SPACE[kind])
-    budget = MODEL_BUDGET if name == "gp" else 24
+    budget = MODEL_BUDGET if name in MODELS else 24
     check_strategy(strategy, {kind: KINDS_OF_SPACE[kind]}, budget)
 
 
@@ -362,6 +363,7 @@ def test_gp_does_not_depend_on_the_unit_of_the_values() -> None:
 
 def test_inactive_values_do_not_reach_the_models() -> None:
     from hpo_lab.optimizers._encoding import Encoding
+    from hpo_lab.optimizers._gp_model import missing
     from hpo_lab.optimizers._skopt import Native
     from hpo_lab.optimizers.gp import _regressor
 
@@ -389,7 +391,7 @@ def test_inactive_values_do_not_reach_the_models() -> None:
         answer = model.predict(
             row[None], return_std=True, return_mean_grad=True, return_std_grad=True
         )
-        assert not np.any(answer[2][model._lacking(row[None])[0]])
+        assert not np.any(answer[2][missing(row[None], model.lacks)[0]])
 
 
 def test_the_kernel_has_the_right_gradient() -> None:

@@ -270,13 +270,13 @@ class MaskedRegressor(GaussianProcessRegressor):  # type: ignore[misc]  # likewi
 
     def fit(self, X: Floats, y: Floats) -> MaskedRegressor:
         """Fit to the rows with their inactive columns at the centre."""
-        super().fit(np.where(self._lacking(X), self.centre, X), y)
+        super().fit(np.where(missing(X, self.lacks), self.centre, X), y)
         return self
 
     def predict(self, X: Floats, **wanted: bool) -> Any:
         """Predict likewise; gradients (last in the answer) vanish in inactive columns."""
         X = np.asarray(X)
-        lacking = self._lacking(X)
+        lacking = missing(X, self.lacks)
         answer = super().predict(np.where(lacking, self.centre, X), **wanted)
         if not wanted.get("return_mean_grad"):
             return answer
@@ -284,10 +284,15 @@ class MaskedRegressor(GaussianProcessRegressor):  # type: ignore[misc]  # likewi
         gradients = [np.where(lacking[0], 0.0, gradient) for gradient in answer[first:]]
         return (*answer[:first], *gradients)
 
-    def _lacking(self, X: Floats) -> Bools:
-        families = len(self.lacks)
-        if families == 2:
-            family = (np.asarray(X)[:, 0] > 0.5).astype(np.int64)
-        else:
-            family = np.argmax(np.asarray(X)[:, :families], axis=1)
-        return np.asarray(self.lacks[family])
+
+def missing(X: Floats, lacks: Bools) -> Bools:
+    """Return which columns (n, width) each row's family lacks, of ``lacks`` (F, width).
+
+    The first F columns of X are the one-hot code of the family, one column if there are two.
+    """
+    families = len(lacks)
+    if families == 2:
+        family = (np.asarray(X)[:, 0] > 0.5).astype(np.int64)
+    else:
+        family = np.argmax(np.asarray(X)[:, :families], axis=1)
+    return np.asarray(lacks[family])

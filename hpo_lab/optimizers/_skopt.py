@@ -307,7 +307,7 @@ class Native:
             row: list[Any] = [family] if self.several else []
             for j, (column, axis) in enumerate(self.encoding.places):
                 has = self.encoding.active[family, j]
-                row.append(native(axis, values[column] if has else None))
+                row.append(_native(axis, values[column] if has else None))
             rows.append(row or [0.5])
         return rows
 
@@ -321,6 +321,17 @@ class Native:
         families = [Categorical(range(len(self.space.families)))] if self.several else []
         axes = [_dimension(axis) for _, axis in self.encoding.places]
         return families + axes or [(0.0, 1.0)]  # skopt knows no space of one point
+
+    def lacking(self, dimensions: list[Any]) -> tuple[Bools, Floats]:
+        """Which columns (F, k) each family lacks in skopt's code of dimensions, and its middle."""
+        from skopt.space import Space as SkoptSpace
+
+        coded = SkoptSpace(dimensions)
+        centre = [[0, *[_native(axis, None) for _, axis in self.encoding.places]]]
+        sizes = [dimension.transformed_size for dimension in coded.dimensions]
+        own = np.ones((len(self.space.families), 1), dtype=bool)
+        lacks = ~np.repeat(np.hstack([own, self.encoding.active]), sizes, axis=1)
+        return lacks, np.asarray(coded.transform(centre), dtype=float)[0]
 
 
 def _rates(settings: Settings) -> dict[str, float]:
@@ -340,8 +351,8 @@ def _dimension(axis: Axis) -> Any:
     return kind(axis.low, axis.high, prior=prior)
 
 
-def native(axis: Axis, value: float | None) -> float | int:
-    """Return the value as skopt wants it; the middle of the axis where there is none."""
+def _native(axis: Axis, value: float | None) -> float | int:
+    """The value as skopt wants it; the middle of the axis where there is none."""
     given = float(axis.from_unit(np.array([0.5]))[0]) if value is None else value
     return int(given) if isinstance(axis, Choice | Integer) else given
 

@@ -23,7 +23,6 @@ from hpo_lab.optimizers._skopt import (
     Running,
     calm,
     check,
-    native,
     one_of,
 )
 from hpo_lab.space import Space
@@ -195,7 +194,6 @@ def _as_skopt(settings: GP, space: Space, rng: np.random.Generator) -> tuple[Nat
 def _regressor(bridge: Native, kernel: str) -> Any:
     """scikit-optimize's model with this kernel, blind to the axes that a row's family lacks."""
     from skopt.learning.gaussian_process import kernels
-    from skopt.space import Space as SkoptSpace
     from skopt.utils import cook_estimator, normalize_dimensions
 
     from hpo_lab.optimizers._gp_model import LENGTH_BOUNDS, MaskedRegressor
@@ -210,14 +208,8 @@ def _regressor(bridge: Native, kernel: str) -> Any:
         model.kernel.set_params(k2=smooth)
     if not bridge.several:
         return model
-    warped = SkoptSpace(normalize_dimensions(dimensions))
-    centre = [[0, *[native(axis, None) for _, axis in bridge.encoding.places]]]
-    sizes = [dimension.transformed_size for dimension in warped.dimensions]
-    own = np.ones((len(bridge.space.families), 1), dtype=bool)
-    lacks = ~np.repeat(np.hstack([own, bridge.encoding.active]), sizes, axis=1)
     return MaskedRegressor(
-        lacks,
-        np.asarray(warped.transform(centre), dtype=float)[0],
+        *bridge.lacking(normalize_dimensions(dimensions)),
         kernel=model.kernel,
         random_state=bridge.seed,
     )
