@@ -130,7 +130,8 @@ def test_gp_reaches_the_published_table(name: str) -> None:
     """No worse than published: one-sided, at three standard errors of the difference of means.
 
     Each mean is of 10 runs; the published deviation stands for theirs, our own for ours, and half
-    a digit of rounding is allowed.
+    a digit of rounding is allowed. Hartmann-6 as measured: -3.247 ± 0.074, five runs of ten at the
+    minimum and five near the second one (-3.20): below the published mean, within this tolerance.
     """
     row = PUBLISHED[name]
     bests = row.bests(GP(), EVALUATIONS, RUNS)
