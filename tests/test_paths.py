@@ -197,13 +197,18 @@ def test_the_readme_shows_the_kept_numbers() -> None:
 # --- the page ------------------------------------------------------------------------------------
 
 
-def test_every_strategy_is_on_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Their words and numbers; the runs and pictures of one stand for all."""
-    walk = {scene.name: walks.walk("random", scene) for scene in SCENES}
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages with their captions but without their pictures, which take long."""
     monkeypatch.setattr(picture, "drawn", lambda *given, **more: SimpleNamespace())
     monkeypatch.setattr(
         page, "drawn", lambda drawing, name, said, *_: Picture(name, "data:,", said, False, True)
     )
+
+
+def test_every_strategy_is_on_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their words and numbers; the runs and pictures of one stand for all."""
+    walk = {scene.name: walks.walk("random", scene) for scene in SCENES}
+    undrawn(monkeypatch)
     monkeypatch.setattr(walks, "blind", lambda name: name < "h")
     rows = [
         {**page.row("random", walk), "strategy": name, "blind": name < "h"} for name in STRATEGIES
@@ -246,6 +251,7 @@ def test_the_command_writes_a_page_that_needs_nothing_from_outside(
 def test_what_is_missing_is_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    undrawn(monkeypatch)
     monkeypatch.setattr(walks, "lacking", lambda name: "cma needs cmaes" if name == "cma" else None)
     assert command.main(["cma", "random", "--out", str(tmp_path)]) == 0
     assert "cma is left out: cma needs cmaes" in capsys.readouterr().out

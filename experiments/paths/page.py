@@ -19,6 +19,7 @@ from hpo_lab.report.view import View
 
 HERE = Path(__file__).parent
 TITLE = "What each strategy sees, and what it never looks at"
+FEWEST = 5  # runs below which nothing is said of a strategy in words
 CLEAR = 0.9  # share of random searches that a strategy has to beat to be called better
 NOTE = (
     "Of the run that is drawn: the best value above the optimum, how far that point is from the "
@@ -135,8 +136,9 @@ def compared(table: pd.DataFrame, scene: Scene) -> str:
     rows = table.set_index("strategy")
     mean, error = rows[f"{scene.name}_beats"], rows[f"{scene.name}_error"]
     learning = ~rows["blind"].astype(bool)
-    good = list(rows.index[mean >= CLEAR])
-    bad = list(rows.index[learning & (mean + 2 * error < 0.5)])  # beyond chance
+    enough = (rows["runs"] >= FEWEST) | ~learning
+    good = list(rows.index[enough & (mean >= CLEAR)])
+    bad = list(rows.index[enough & learning & (mean + 2 * error < 0.5)])  # beyond chance
     ahead = f"ahead of {100 * CLEAR:.0f} % of random searches"
     return (
         f"{scene.title}: on average {_who(good, 'nobody')} {ahead}; of the {learning.sum()} that "
