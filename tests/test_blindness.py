@@ -19,13 +19,20 @@ from hpo_lab.optimizer import Search, Strategy
 from hpo_lab.space import Floats, Points, Space
 from hpo_lab.testing.blindness import check_blindness, hidden_in, twins
 from hpo_lab.testing.spaces import KINDS_OF_SPACE
+from tests.test_determinism import COSTLY
 
 KINDS = ("mixed", "conditional")
 SEEN: list[Problem] = []  # what a careless landscape might leave where a strategy finds it
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("name", discovery.names("strategies"))
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow if name in COSTLY else ())
+        for name in discovery.names("strategies")
+    ],
+)
 def test_every_strategy_is_blind(name: str, kind: str) -> None:
     strategy = discovery.make("strategies", name, {})
     space = KINDS_OF_SPACE[kind]
