@@ -95,6 +95,7 @@ class Forest(Strategy):
     version: ClassVar[int] = 1
     deterministic: ClassVar[bool] = False
     anytime: ClassVar[bool] = True
+    libraries: ClassVar[tuple[str, ...]] = ("scikit-optimize", "scikit-learn", "scipy")
 
     preset: Preset = "tuned"
     model: Model = "extra_trees"
