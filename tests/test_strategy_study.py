@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from experiments.markdown import filled
 from experiments.strategies import page, tables
 from hpo_lab import discovery, verbs
 from hpo_lab.study import Study
@@ -130,7 +131,7 @@ def test_the_bound_errs_in_five_studies_of_a_hundred() -> None:
 
 def test_the_readme_shows_the_kept_tables() -> None:
     text = page.README.read_text()
-    assert page.filled(text, page.blocks(SUMMARY)) == text
+    assert filled(text, page.blocks(SUMMARY)) == text
 
 
 def test_the_kept_study_is_as_large_as_it_says() -> None:

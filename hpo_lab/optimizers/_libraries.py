@@ -7,6 +7,7 @@ import random
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,23 @@ def library(strategy: str, module: str, package: str) -> Any:
         raise InputError(
             f'the strategy "{strategy}" needs {package}: pip install {package}'
         ) from None
+
+
+@contextmanager
+def one_thread(*modules: str) -> Iterator[None]:
+    """Hold these modules' linear algebra to one thread: results must not depend on their number."""
+    with _threads(modules).limit(limits=1):
+        yield
+
+
+@lru_cache(maxsize=8)
+def _threads(modules: tuple[str, ...]) -> Any:
+    """What limits the threads of the modules, which are imported, and of all that is loaded."""
+    from threadpoolctl import ThreadpoolController
+
+    for module in modules:
+        importlib.import_module(module)
+    return ThreadpoolController()
 
 
 class Guest:

@@ -9,13 +9,11 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import lru_cache
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 
-from hpo_lab.errors import InputError
+from hpo_lab.optimizers._libraries import library, one_thread
 from hpo_lab.space import Axis, Choice, Floats, Integer, Points, Space
 
 _LARGEST = 1e100  # a told value beyond this would overflow when it is squared
@@ -37,7 +35,7 @@ class OptunaSearch:
         rng: np.random.Generator,
     ) -> None:
         """Begin a study with ``sampler(optuna.samplers, seed)``; InputError without Optuna."""
-        self.optuna = needed(name, "optuna")
+        self.optuna = library(name, "optuna", "optuna")
         self.space, self.left = space, budget
         distinct = dict.fromkeys(
             place for i in range(len(space.families)) for place in space.places(i)
@@ -77,7 +75,7 @@ class OptunaSearch:
         verbosity = log.get_verbosity()
         log.set_verbosity(log.ERROR)
         try:
-            with _libraries().limit(limits=1), warnings.catch_warnings():
+            with one_thread("scipy.linalg"), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 yield
         finally:
@@ -87,7 +85,7 @@ class OptunaSearch:
 @contextmanager
 def one_torch_thread(name: str) -> Iterator[None]:
     """One thread for torch as well; InputError where it is missing."""
-    torch = needed(name, "torch")
+    torch = library(name, "torch", "torch")
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -106,21 +104,3 @@ def _suggested(trial: Any, name: str, axis: Axis) -> float:
         return float(trial.suggest_int(name, axis.low, axis.high, log=axis.log))
     value = trial.suggest_float(name, axis.low, axis.high, log=axis.log)
     return min(max(float(value), axis.low), axis.high)
-
-
-def needed(strategy: str, package: str) -> Any:
-    try:
-        return import_module(package)
-    except ImportError:
-        raise InputError(
-            f'the strategy "{strategy}" needs the package {package}: pip install {package}'
-        ) from None
-
-
-@lru_cache(maxsize=1)
-def _libraries() -> Any:
-    """The loaded libraries that have threads, scipy's among them."""
-    import scipy.linalg  # noqa: F401  (loads them)
-    from threadpoolctl import ThreadpoolController
-
-    return ThreadpoolController()

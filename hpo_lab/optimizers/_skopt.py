@@ -11,7 +11,6 @@ import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
 from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
@@ -19,6 +18,7 @@ import numpy as np
 from hpo_lab.errors import InputError
 from hpo_lab.optimizer import Strategy
 from hpo_lab.optimizers._encoding import Encoding
+from hpo_lab.optimizers._libraries import one_thread
 from hpo_lab.optimizers._values import standardized, successes
 from hpo_lab.optimizers.halton import Halton
 from hpo_lab.optimizers.lhs import LatinHypercube
@@ -367,16 +367,7 @@ def _clipped(axis: Axis, value: float) -> float:
 @contextmanager
 def calm() -> Iterator[None]:
     """One thread, and none of scikit-optimize's remarks on its points."""
-    with _libraries().limit(limits=1), warnings.catch_warnings():
+    with one_thread("skopt"), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The objective has been evaluated at point")
         warnings.filterwarnings("ignore", message="The balance properties of Sobol' points")
         yield
-
-
-@lru_cache(maxsize=1)
-def _libraries() -> Any:
-    """The loaded libraries that have threads, scikit-optimize's among them."""
-    import skopt  # noqa: F401  (loads them)
-    from threadpoolctl import ThreadpoolController
-
-    return ThreadpoolController()

@@ -7,10 +7,7 @@ margin", GECCO; by the package cmaes (M. Nomura and M. Shibata).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,6 +15,7 @@ import numpy as np
 from hpo_lab.errors import InputError
 from hpo_lab.optimizer import Search, Strategy
 from hpo_lab.optimizers._genotype import decoded
+from hpo_lab.optimizers._libraries import library, one_thread
 from hpo_lab.optimizers._quasi import width
 from hpo_lab.space import Floats, Points, Space
 
@@ -89,7 +87,7 @@ class _Search:
     def ask(self) -> Points:
         if not self.left:
             return self.space.sample(0, self.rng)
-        with _one_thread():
+        with one_thread("cmaes"):
             pairs = [self.gaussian.ask() for _ in range(self.size)][: self.left]
         self.asked = pairs
         self.left -= len(pairs)
@@ -100,21 +98,16 @@ class _Search:
         if len(values) < self.size:
             return
         told = np.where(np.isfinite(values), np.clip(values, -_LARGEST, _LARGEST), _LARGEST)
-        with _one_thread():
+        with one_thread("cmaes"):
             self.gaussian.tell([(pair[1], v) for pair, v in zip(self.asked, told, strict=True)])
             if self.gaussian.should_stop():
                 self.size *= 2
                 self.gaussian = self._started(self.rng.random(len(self.steps)))
 
     def _started(self, mean: Floats) -> Any:
-        try:
-            from cmaes import CMAwM
-        except ImportError:
-            raise InputError(
-                'the strategy "cma" needs the package cmaes: pip install cmaes'
-            ) from None
+        gaussian = library("cma", "cmaes", "cmaes").CMAwM
         ends = np.column_stack([self.steps / 2.0, 1.0 - self.steps / 2.0])
-        return CMAwM(
+        return gaussian(
             mean=np.clip(mean, ends[:, 0], ends[:, 1]),
             sigma=self.settings.sigma,
             bounds=ends,
@@ -133,18 +126,3 @@ def _steps(space: Space) -> Floats:
     sizes += [np.inf] * (2 - len(sizes))  # the package knows no single dimension
     # a coordinate with one cell says nothing; it may drift
     return np.array([0.0 if size == 1 or np.isinf(size) else 1.0 / size for size in sizes])
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """One thread for linear algebra, so that results do not depend on their number."""
-    with _libraries().limit(limits=1):
-        yield
-
-
-@lru_cache(maxsize=1)
-def _libraries() -> Any:
-    import cmaes  # noqa: F401  (loads them)
-    from threadpoolctl import ThreadpoolController
-
-    return ThreadpoolController()

@@ -7,17 +7,15 @@ black-box functions", Journal of Global Optimization 13; J. Snoek, H. Larochelle
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any, ClassVar, Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 import numpy as np
 
 from hpo_lab.errors import InputError
 from hpo_lab.optimizer import Search, Strategy
 from hpo_lab.optimizers._encoding import Encoding
+from hpo_lab.optimizers._libraries import one_thread
 from hpo_lab.optimizers._values import standardized, successes
 from hpo_lab.space import Floats, Points, Space
 
@@ -153,7 +151,7 @@ class _Search:
             return self.visited.design(self.settings.initial)[:size]
         if not np.isfinite(self.values).any():
             return self.visited.draw(size)
-        with _one_thread():
+        with one_thread("scipy.linalg"):
             return self._proposed(size)
 
     def tell(self, points: Points, values: Floats) -> None:
@@ -196,19 +194,3 @@ class _Search:
         rows = model.columns.of(table[kept])
         model.fit(rows, values[kept], np.array(starts), _EVALUATIONS)
         self.fitted = known
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """One thread, so that results do not depend on their number."""
-    with _libraries().limit(limits=1):
-        yield
-
-
-@lru_cache(maxsize=1)
-def _libraries() -> Any:
-    """The loaded libraries that have threads, scipy's among them."""
-    import scipy.linalg  # noqa: F401  (loads them)
-    from threadpoolctl import ThreadpoolController
-
-    return ThreadpoolController()

@@ -13,6 +13,7 @@ import numpy as np
 
 from hpo_lab.errors import InputError
 from hpo_lab.optimizer import Search, Strategy
+from hpo_lab.optimizers._libraries import library
 from hpo_lab.space import Space
 
 
@@ -57,9 +58,9 @@ class OptunaCMA(Strategy):
 
     def start(self, space: Space, budget: int, rng: np.random.Generator) -> Search:
         """Return a search with a study of its own; imports Optuna and cmaes."""
-        from hpo_lab.optimizers._optuna import OptunaSearch, needed
+        from hpo_lab.optimizers._optuna import OptunaSearch
 
-        needed(self.name, "cmaes")
+        library(self.name, "cmaes", "cmaes")
 
         def sampler(samplers: Any, seed: int) -> Any:
             return samplers.CmaEsSampler(
