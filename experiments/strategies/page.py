@@ -72,6 +72,7 @@ def _ranks(ranks: pd.DataFrame) -> str:
 def _non_inferiority(tests: pd.DataFrame) -> str:
     rows = [
         [
+            f"`{row['strategy']}`",
             f"`{row['rival']}`",
             str(row["cells"]),
             f"{row['better']} / {row['equal']} / {row['cells'] - row['better'] - row['equal']}",
@@ -82,8 +83,8 @@ def _non_inferiority(tests: pd.DataFrame) -> str:
         ]
         for row in tests.to_dict("records")
     ]
-    head = ["against", "cells", "better / equal / worse", "difference"]
-    return table([*head, "upper bound", "over problems", f"below {MARGIN}"], rows)
+    head = ["strategy", "against", "cells", "better / equal / worse", "difference"]
+    return table([*head, "upper bound", "over problems", f"below {MARGIN}"], rows, 2)
 
 
 def _regret(regret: pd.DataFrame, order: list[str]) -> str:
