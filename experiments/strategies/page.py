@@ -39,8 +39,9 @@ def blocks(folder: Path) -> Mapping[str, str]:
         "non-inferiority": _non_inferiority(read(folder, "non_inferiority")),
         "regret": _regret(read(folder, "regret"), list(read(folder, "ranks")["strategy"])),
     }
-    if (folder / "speed.csv").exists():
-        found["speed"] = _speed(read(folder, "speed"))
+    for name, shown in {"speed": _speed, "published": _published}.items():  # kept by other scripts
+        if (folder / f"{name}.csv").exists():
+            found[name] = shown(read(folder, name))
     return found
 
 
@@ -115,6 +116,24 @@ def _speed(speed: pd.DataFrame) -> str:
     ]
     head = ["strategy", "peer", "d, n", "ms", "peer's ms", "ratio", "at most"]
     return table(head, rows, 2)
+
+
+def _published(published: pd.DataFrame) -> str:
+    functions = list(dict.fromkeys(published["function"]))
+    by = {(row["strategy"], row["function"]): row for row in published.to_dict("records")}
+    rows = []
+    for strategy in dict.fromkeys(published["strategy"]):
+        own = [by[strategy, function] for function in functions]
+        ours = [f"{one['mean']:.3f} ± {one['deviation']:.3f}" for one in own]
+        theirs = [
+            f"{one['published_mean']:.3f} ± {one['published_deviation']:.3f}"
+            if pd.notna(one["published_mean"])
+            else ""
+            for one in own
+        ]
+        cells = [cell for pair in zip(ours, theirs, strict=True) for cell in pair]
+        rows.append([f"`{strategy}`", *cells])
+    return table(["strategy", *(c for f in functions for c in (f, "published"))], rows)
 
 
 def _ratio(value: float) -> str:
