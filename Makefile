@@ -77,7 +77,9 @@ compare: .venv-peers/.installed
 	$(PEERS)/python -m experiments.strategies
 
 compare-speed: .venv-peers/.installed
-	RAYON_NUM_THREADS=1 $(PEERS)/python tests/benchmarks/compare_gp.py --keep $(STRATEGIES)/summary/speed.csv
+	RAYON_NUM_THREADS=1 $(PEERS)/python tests/benchmarks/compare_models.py --keep $(STRATEGIES)/summary/speed.csv
+	$(PEERS)/python tests/benchmarks/compare_evolution.py --keep $(STRATEGIES)/summary/generations.csv
+	$(PEERS)/python -m experiments.strategies.published
 
 # torch comes last and without hashes: which of its files fits depends on the machine.
 .venv-peers/.installed: constraints.txt $(STRATEGIES)/peers.txt pyproject.toml

@@ -39,10 +39,14 @@ def blocks(folder: Path) -> Mapping[str, str]:
         "non-inferiority": _non_inferiority(read(folder, "non_inferiority")),
         "regret": _regret(read(folder, "regret"), list(read(folder, "ranks")["strategy"])),
     }
-    for name, shown in {"speed": _speed, "published": _published}.items():  # kept by other scripts
-        if (folder / f"{name}.csv").exists():
-            found[name] = shown(read(folder, name))
-    return found
+    generations = read(folder, "generations")
+    return {
+        **found,
+        "speed": _speed(read(folder, "speed")),
+        "generations": _speed(generations[generations["peer_ms"].notna()]),
+        "batches": _batches(generations),
+        "published": _published(read(folder, "published")),
+    }
 
 
 def problems(ranks: pd.DataFrame) -> list[str]:
@@ -105,7 +109,7 @@ def _speed(speed: pd.DataFrame) -> str:
     rows = [
         [
             f"`{row['strategy']}`",
-            row["peer"],
+            str(row["peer"]),
             f"{row['d']}, {row['n']}",
             f"{row['own_ms']:.3g}",
             f"{row['peer_ms']:.3g}",
@@ -116,6 +120,16 @@ def _speed(speed: pd.DataFrame) -> str:
     ]
     head = ["strategy", "peer", "d, n", "ms", "peer's ms", "ratio", "at most"]
     return table(head, rows, 2)
+
+
+def _batches(speed: pd.DataFrame) -> str:
+    own = speed[speed["peer_ms"].isna()]
+    found = own.pivot_table(index="strategy", columns="d", values="own_ms", sort=False)
+    rows = [
+        [f"`{name}`", *(f"{1e3 * value:.3f}" for value in values)]
+        for name, values in zip(found.index, found.to_numpy(), strict=True)
+    ]
+    return table(["μs a point", *(f"d = {d}" for d in found.columns)], rows)
 
 
 def _published(published: pd.DataFrame) -> str:

@@ -10,6 +10,7 @@ least of its rounds. Below, what a point of random, grid and quasi-random search
 
 from __future__ import annotations
 
+import argparse
 import copy
 import random
 import time
@@ -17,6 +18,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from deap import base, creator, tools
 
 from hpo_lab import discovery
@@ -131,22 +133,44 @@ def microseconds(generation: Generation) -> float:
     return 1e6 * (time.process_time() - start) / GENERATIONS
 
 
-def compare(title: str, sides: dict[str, Generation]) -> None:
-    """Print the least time of each side; the first is ours."""
+def compare(settings: Evolution | DifferentialEvolution, d: int) -> dict[str, object]:
+    """Print the least time of each side, ours first; return what the docs show of it."""
+
+    def bare(clone: Callable[[Any], Any]) -> Generation:
+        if isinstance(settings, Evolution):
+            return genetic(settings, d, clone)
+        return differential(settings, d, clone)
+
+    sides = {"ours": ours(settings, d), "bare": bare(sliced), "cloned": bare(copy.deepcopy)}
     spent: dict[str, list[float]] = {name: [] for name in sides}
     for _ in range(ROUNDS):
         for name, generation in sides.items():
             spent[name].append(microseconds(generation))
-    own, *others = (min(times) for times in spent.values())
-    said = ", ".join(
-        f"{name} {other:.0f} μs (ours {own / other:.2f} of it)"
-        for name, other in zip(list(sides)[1:], others, strict=True)
+    own, plain, cloned = (min(times) for times in spent.values())
+    title = f"{settings.name} d = {d}, population {settings.population}"
+    if isinstance(settings, Evolution):
+        title += f", {settings.operator}"
+    print(
+        f"{title:48} {own:5.0f} μs; bare {plain:.0f} μs (ours {own / plain:.2f} of it), "
+        f"cloned {cloned:.0f} μs (ours {own / cloned:.2f} of it)"
     )
-    print(f"{title:48} {own:5.0f} μs; {said}")
+    name = settings.name
+    if isinstance(settings, Evolution) and settings.operator != "uniform":
+        name += f" {settings.operator}"
+    return {
+        "strategy": name,
+        "peer": "DEAP's bare operators",
+        "d": d,
+        "n": settings.population,
+        "own_ms": round(own / 1e3, 4),
+        "peer_ms": round(plain / 1e3, 4),
+        "target": TARGET,
+    }
 
 
-def batches(n: int = 100_000) -> None:
-    """Print what a point of a batch costs with strategies that learn nothing."""
+def batches(n: int = 100_000) -> list[dict[str, object]]:
+    """Print what a point of a batch costs with strategies that learn nothing; return it."""
+    rows: list[dict[str, object]] = []
     for name in ("random", "grid", "sobol", "halton", "lhs"):
         strategy = discovery.make("strategies", name, {})
         for d in DIMENSIONS:
@@ -156,29 +180,26 @@ def batches(n: int = 100_000) -> None:
                 asked = strategy.start(cube(d), n, np.random.default_rng(0)).ask()
                 times.append(1e6 * (time.process_time() - start) / len(asked))
             print(f"{name:8} d = {d:2}: {min(times):.3f} μs a point ({len(asked):,} in a batch)")
+            row = {"strategy": name, "peer": "", "d": d, "n": len(asked)}
+            rows.append(row | {"own_ms": min(times) / 1e3, "peer_ms": None, "target": None})
+    return rows
 
+
+SETTINGS = (
+    Evolution(),
+    Evolution(operator="blend"),
+    Evolution(population=100),
+    DifferentialEvolution(population=20),
+    DifferentialEvolution(population=100),
+)
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--keep", metavar="CSV", help="write the figures into this file, too")
+    keep = parser.parse_args().keep
     print(f"a generation; target: at most {TARGET} of DEAP's bare operators")
-    for d in DIMENSIONS:
-        for made in (Evolution(), Evolution(operator="blend"), Evolution(population=100)):
-            compare(
-                f"evolution d = {d}, {made.operator}, population {made.population}",
-                {
-                    "ours": ours(made, d),
-                    "bare": genetic(made, d, sliced),
-                    "cloned": genetic(made, d, copy.deepcopy),
-                },
-            )
-        for n in (20, 100):
-            settings = DifferentialEvolution(population=n)
-            compare(
-                f"differential_evolution d = {d}, population {n}",
-                {
-                    "ours": ours(settings, d),
-                    "bare": differential(settings, d, sliced),
-                    "cloned": differential(settings, d, copy.deepcopy),
-                },
-            )
+    found = [compare(settings, d) for d in DIMENSIONS for settings in SETTINGS]
     print(f"a point of a batch; target: at most {MICROSECONDS} μs")
-    batches()
+    points = batches()
+    if keep:
+        pd.DataFrame(found + points).to_csv(keep, index=False)

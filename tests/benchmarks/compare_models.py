@@ -1,10 +1,10 @@
-"""gp_fast's ask and tell against its peers', in one process; prints milliseconds, ratios, targets.
+"""Our strategies with a model against their peers, in one process: milliseconds an ask and tell.
 
-``RAYON_NUM_THREADS=1 python tests/benchmarks/compare_gp.py``, in some minutes; peers that are not
-installed are left out (scikit-optimize comes with the project; Optuna's sampler with torch, botorch
-and egobox with ``make peers``). Sides take turns on one thread and are timed in CPU seconds, so
-that other work on the machine disturbs them little. gp_fast's figure is the mean over two periods
-of its schedule, the refits included; a peer's is the least of its steps.
+``RAYON_NUM_THREADS=1 python tests/benchmarks/compare_models.py``, in some minutes; peers that are
+not installed are left out (scikit-optimize comes with the project; Optuna's sampler with torch,
+botorch and egobox with ``make peers``). Sides take turns on one thread and are timed in CPU
+seconds, so that other work on the machine disturbs them little. gp_fast's figure is the mean over
+two periods of its schedule, the refits included; any other side's is the least of its steps.
 """
 
 from __future__ import annotations
@@ -20,16 +20,20 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from hpo_lab.optimizer import Strategy
+from hpo_lab.optimizers.forest import Forest
 from hpo_lab.optimizers.gp import GP
 from hpo_lab.optimizers.gp_fast import GPFast
 from hpo_lab.space import Floats, Points, Real, Space
 
 ROUNDS = 3  # steps of each peer
 SETTINGS = ((5, 100), (10, 200))  # dimensions, observations
-TARGETS = {  # gp_fast at most so much of the peer, in each setting
-    "skopt default": (1 / 30, 1 / 60),
-    "optuna GP": (1 / 6, 1 / 6),
-    "botorch": (1 / 10, 1 / 10),
+PAIRS: dict[tuple[str, str], tuple[float, float]] = {  # at most so much, in each setting; 0: none
+    ("gp_fast", "skopt default"): (1 / 30, 1 / 60),
+    ("gp_fast", "optuna_gp"): (1 / 6, 1 / 6),
+    ("gp_fast", "botorch"): (1 / 10, 1 / 10),
+    ("gp_fast", "egobox"): (0, 0),
+    ("gp", "skopt default"): (1 / 3, 1 / 3),
+    ("forest", "skopt ET"): (0, 0),
 }
 
 Step = Callable[[], None]
@@ -59,18 +63,22 @@ def ours(strategy: Strategy) -> Peer:
     return begin
 
 
-def skopt(d: int, known: Floats, told: Floats) -> Step:
-    """scikit-optimize's Optimizer with its defaults: gp_hedge."""
-    from skopt import Optimizer
+def skopt(model: str) -> Peer:
+    """scikit-optimize's Optimizer with its defaults (gp_hedge) and a model of its own."""
 
-    optimizer = Optimizer([(0.0, 1.0)] * d, random_state=0)
-    optimizer.tell(known.tolist(), told.tolist())
+    def begin(d: int, known: Floats, told: Floats) -> Step:
+        from skopt import Optimizer
 
-    def step() -> None:
-        asked = optimizer.ask()
-        optimizer.tell(asked, float(values(np.array([asked]))[0]))
+        optimizer = Optimizer([(0.0, 1.0)] * d, base_estimator=model, random_state=0)
+        optimizer.tell(known.tolist(), told.tolist())
 
-    return step
+        def step() -> None:
+            asked = optimizer.ask()
+            optimizer.tell(asked, float(values(np.array([asked]))[0]))
+
+        return step
+
+    return begin
 
 
 def optuna(d: int, known: Floats, told: Floats) -> Step:
@@ -130,12 +138,15 @@ def egobox(d: int, known: Floats, told: Floats) -> Step:
     return step
 
 
-PEERS: dict[str, Peer] = {
-    "skopt default": skopt,
-    "optuna GP": optuna,
+SIDES: dict[str, Peer] = {
+    "gp_fast": ours(GPFast()),
+    "gp": ours(GP()),
+    "forest": ours(Forest()),
+    "skopt default": skopt("GP"),
+    "skopt ET": skopt("ET"),
+    "optuna_gp": optuna,
     "botorch": botorch,
     "egobox": egobox,
-    "gp (tuned)": ours(GP()),
 }
 
 
@@ -146,44 +157,53 @@ def seconds(step: Step) -> float:
     return time.process_time() - start
 
 
-def compare(d: int, n: int, targets: dict[str, float]) -> list[dict[str, object]]:
-    """Print a line a peer: milliseconds a step, gp_fast's part of it, and the target; return it."""
+def timed(d: int, n: int) -> dict[str, float]:
+    """Return the milliseconds of a step of each side that is installed."""
     known = np.random.default_rng(1).random((n, d))
     told = values(known)
-    ours(GPFast())(d, known[:20], told[:20])()  # compiles
-    fast = ours(GPFast())(d, known, told)
-    peers: dict[str, Step] = {}
-    for name, begin in PEERS.items():
+    SIDES["gp_fast"](d, known[:20], told[:20])()  # compiles
+    steps: dict[str, Step] = {}
+    for name, begin in SIDES.items():
         try:
-            peers[name] = begin(d, known, told)
+            steps[name] = begin(d, known, told)
         except ImportError as error:
             print(f"{name} is left out: {error}")
     period = 2 * round(GPFast().refit * n)  # steps from one refit to the next but one
-    own: list[float] = []
-    theirs: dict[str, list[float]] = {name: [] for name in peers}
-    with threadpool_limits(1):  # of what the peers have loaded by now
+    taken: dict[str, list[float]] = {name: [] for name in steps}
+    with threadpool_limits(1):  # of what the sides have loaded by now
         for turn in range(ROUNDS):
             share = period // ROUNDS + (turn < period % ROUNDS)
-            own += [seconds(fast) for _ in range(share)]
-            for name, step in peers.items():
-                theirs[name].append(seconds(step))
-    mean = float(np.mean(own))
-    print(f"d = {d}, n = {n}: gp_fast {1e3 * mean:.1f} ms (median {1e3 * np.median(own):.1f})")
-    for name, times in theirs.items():
-        target = f", target 1/{1 / targets[name]:.0f}" if name in targets else ""
-        print(f"  {name:14} {1e3 * min(times):7.0f} ms, gp_fast 1/{min(times) / mean:.0f}{target}")
-    return [
-        {
-            "strategy": "gp_fast",
-            "peer": name,
-            "d": d,
-            "n": n,
-            "own_ms": round(1e3 * mean, 2),
-            "peer_ms": round(1e3 * min(times), 2),
-            "target": targets.get(name, 0.0),
-        }
-        for name, times in theirs.items()
-    ]
+            for name, step in steps.items():
+                times = share if name == "gp_fast" else 1
+                taken[name] += [seconds(step) for _ in range(times)]
+    spent = {name: min(times) for name, times in taken.items()}
+    spent["gp_fast"] = float(np.mean(taken["gp_fast"]))
+    return {name: 1e3 * least for name, least in spent.items()}
+
+
+def compare(d: int, n: int, setting: int) -> list[dict[str, object]]:
+    """Print a line a pair: milliseconds a step, their ratio, and the target; return the figures."""
+    spent = timed(d, n)
+    print(f"d = {d}, n = {n}")
+    rows: list[dict[str, object]] = []
+    for (own, peer), targets in PAIRS.items():
+        if peer not in spent:
+            continue
+        wanted = f", target 1/{1 / targets[setting]:.0f}" if targets[setting] else ""
+        ratio = spent[peer] / spent[own]
+        print(f"  {own} {spent[own]:.1f} ms, {peer} {spent[peer]:.0f} ms: 1/{ratio:.0f}{wanted}")
+        rows.append(
+            {
+                "strategy": own,
+                "peer": peer,
+                "d": d,
+                "n": n,
+                "own_ms": round(spent[own], 2),
+                "peer_ms": round(spent[peer], 2),
+                "target": targets[setting],
+            }
+        )
+    return rows
 
 
 if __name__ == "__main__":
@@ -191,9 +211,6 @@ if __name__ == "__main__":
     parser.add_argument("--keep", metavar="CSV", help="write the figures into this file, too")
     keep = parser.parse_args().keep
     warnings.simplefilter("ignore")  # the peers' remarks
-    rows = []
-    for number, (dimensions, observations) in enumerate(SETTINGS):
-        at_most = {name: parts[number] for name, parts in TARGETS.items()}
-        rows += compare(dimensions, observations, at_most)
+    found = [row for i, (d, n) in enumerate(SETTINGS) for row in compare(d, n, i)]
     if keep:
-        pd.DataFrame(rows).to_csv(keep, index=False)
+        pd.DataFrame(found).to_csv(keep, index=False)
