@@ -51,7 +51,9 @@ def blocks(folder: Path) -> Mapping[str, str]:
 
 def problems(ranks: pd.DataFrame) -> list[str]:
     """Return the problems of a table of ranks: what follows its first columns."""
-    return [str(name) for name in ranks.columns if name not in ("strategy", *_SHOWN, "cells")]
+    return [
+        str(name) for name in ranks.columns if name not in ("strategy", *_SHOWN, "cells", "over")
+    ]
 
 
 _SHOWN = ("rank", "low", "high")
@@ -69,9 +71,12 @@ def _ranks(ranks: pd.DataFrame) -> str:
         for row in ranks.to_dict("records")
     ]
     cells = int(ranks["cells"].iloc[0])
-    lead = f"Mean ranks of {len(ranks)} strategies in {cells} cells of {len(names)} problems"
-    shown = table(["strategy", "rank", "interval", *names], rows)
-    return f"{lead}, with 95 % intervals, and the mean rank on each problem:\n\n{shown}"
+    over = ranks["over"].iloc[0]
+    lead = (
+        f"Mean ranks of {len(ranks)} strategies in {cells} cells of {len(names)} problems, with "
+        f"95 % intervals (over {over}), and the mean rank on each problem:"
+    )
+    return f"{lead}\n\n{table(['strategy', 'rank', 'interval', *names], rows)}"
 
 
 def _non_inferiority(tests: pd.DataFrame) -> str:

@@ -25,6 +25,7 @@ PAIRS = (  # who must not be inferior to whom
     ("gp_fast", "skopt"),
     ("gp", "skopt"),
 )
+ENOUGH = 10  # problems, to resample them
 MARGIN = 0.5  # of the difference of mean ranks
 
 
@@ -93,20 +94,28 @@ def cells(runs: pd.DataFrame, strategies: list[str]) -> pd.DataFrame:
 def mean_ranks(runs: pd.DataFrame, strategies: list[str]) -> pd.DataFrame:
     """Return a row a strategy: mean rank over all cells, its 95 % interval, and by problem.
 
-    The interval is the cluster bootstrap's over problems, then over their seeds.
+    The interval is the cluster bootstrap's over problems, then over their seeds; with fewer than
+    ten problems, too few to be resampled, it is over cells (``over`` says which).
     """
     wide = cells(runs, strategies)
     ranked = pd.DataFrame(ranks(wide), index=wide.index, columns=strategies)
     by_problem = ranked.groupby("problem", sort=False)
-    seeds = by_problem.size().min()
-    cube = np.stack([own.to_numpy()[:seeds] for _, own in by_problem])
-    limits = bootstrap_means(cube)
+    over = "problems" if by_problem.ngroups >= ENOUGH else "cells"
+    limits = bootstrap_means(_cube(ranked) if over == "problems" else ranked.to_numpy()[:, None])
     table = by_problem.mean().T
     table.insert(0, "rank", ranked.mean())
     table.insert(1, "low", limits[:, 0])
     table.insert(2, "high", limits[:, 1])
     table.insert(3, "cells", len(ranked))
+    table.insert(4, "over", over)
     return table.sort_values("rank", kind="stable").rename_axis("strategy").reset_index()
+
+
+def _cube(wide: pd.DataFrame) -> Floats:
+    """The cells as (problems, seeds, strategies)."""
+    parts = [own.to_numpy() for _, own in wide.groupby("problem", sort=False)]
+    seeds = min(len(part) for part in parts)
+    return np.stack([part[:seeds] for part in parts])
 
 
 def non_inferiority(runs: pd.DataFrame, pairs: tuple[tuple[str, str], ...] = PAIRS) -> pd.DataFrame:
@@ -120,9 +129,7 @@ def non_inferiority(runs: pd.DataFrame, pairs: tuple[tuple[str, str], ...] = PAI
     for strategy, rival in pairs:
         wide = cells(runs, [strategy, rival])
         values = wide.to_numpy()
-        problems = wide.groupby("problem", sort=False)
-        seeds = int(problems.size().min())
-        cube = np.stack([own.to_numpy()[:seeds] for _, own in problems])
+        cube = _cube(wide)
         by_cell, by_problem = _against(values[:, None, :]), _against(cube)
         better = values[:, 0] < values[:, 1]
         rows.append(
@@ -144,4 +151,4 @@ def non_inferiority(runs: pd.DataFrame, pairs: tuple[tuple[str, str], ...] = PAI
 
 def _against(values: Floats) -> tuple[float, float]:
     found = mean_rank_difference(values, 0, 1, level=0.9)
-    return found.difference, found.high
+    return found.difference, min(found.high, 1.0)  # two ranks are never further apart
