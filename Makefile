@@ -12,7 +12,7 @@ STRATEGIES := experiments/strategies
 TORCH := torch==2.13.0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup study study-full score test lint paper benchmarks torture peers compare compare-speed lock clean
+.PHONY: setup study study-full score paths test lint paper benchmarks torture peers compare compare-speed lock clean
 
 setup: .venv/.installed
 
@@ -49,6 +49,10 @@ study-full: setup
 # How often the instrument is wrong: simulates anew what experiments/instrument keeps.
 score: setup
 	$(BIN)/python -m experiments.instrument
+
+# Where each strategy looks on the same two landscapes: results/paths/index.html.
+paths: setup
+	$(BIN)/python -m experiments.paths
 
 test: setup
 	$(BIN)/python -m pytest -n 2
