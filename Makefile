@@ -83,6 +83,7 @@ compare: .venv-peers/.installed
 compare-speed: .venv-peers/.installed
 	RAYON_NUM_THREADS=1 $(PEERS)/python tests/benchmarks/compare_models.py --keep $(STRATEGIES)/summary/speed.csv
 	$(PEERS)/python tests/benchmarks/compare_evolution.py --keep $(STRATEGIES)/summary/generations.csv
+	$(PEERS)/python tests/benchmarks/growth.py --keep $(STRATEGIES)/summary/growth.csv
 	$(PEERS)/python -m experiments.strategies.published
 
 # torch comes last and without hashes: which of its files fits depends on the machine.

@@ -45,6 +45,7 @@ def blocks(folder: Path) -> Mapping[str, str]:
         "speed": _speed(read(folder, "speed")),
         "generations": _speed(generations[generations["peer_ms"].notna()]),
         "batches": _batches(generations),
+        "growth": _growth(read(folder, "growth")),
         "published": _published(read(folder, "published")),
     }
 
@@ -135,6 +136,16 @@ def _batches(speed: pd.DataFrame) -> str:
         for name, values in zip(found.index, found.to_numpy(), strict=True)
     ]
     return table(["μs a point", *(f"d = {d}" for d in found.columns)], rows)
+
+
+def _growth(growth: pd.DataFrame) -> str:
+    row = growth.to_dict("records")[0]
+    return (
+        f"`gp_fast` to {row['observations']:,} observations in {row['d']} dimensions: the slowest "
+        f"step takes {row['slowest_s']:.2f} s, the median {row['median_ms']:.0f} ms, all of them "
+        f"{row['total_s']:.0f} s; the process needs {row['memory_mb']:.0f} MB at most (1 s and "
+        "300 MB were the limits)."
+    )
 
 
 def _published(published: pd.DataFrame) -> str:
