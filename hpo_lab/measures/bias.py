@@ -9,7 +9,7 @@ import numpy as np
 
 from hpo_lab.measure import ArmResult, Cell, Measure, Results
 from hpo_lab.space import Bools, Floats, Ints, Points, Real
-from hpo_lab.statistics.bias import CENTRE, centre_pull, drawn_to, structural_bias
+from hpo_lab.statistics.bias import BOUNDS, CENTRE, centre_pull, drawn_to, structural_bias
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -107,7 +107,10 @@ def _tests(cell: Cell, rows: Ints, sample: str) -> pd.DataFrame:
     places, names = unit_places(cell.points[rows])
     known: Bools = ~np.isnan(places)
     found = structural_bias(np.where(known, places, 0.5), known)
-    towards = [drawn_to(places[known[:, j], j]) for j in found.axis]
+    towards = [  # atoms have no side of their own
+        "the bounds" if test == BOUNDS else drawn_to(places[known[:, j], j])
+        for j, test in zip(found.axis, found.test, strict=True)
+    ]
     return pd.DataFrame(
         {
             "runs": len(rows),
