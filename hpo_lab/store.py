@@ -279,7 +279,7 @@ def _parsed(path: Path, data: bytes, identity: str) -> Stored:
         if head["identity"] != identity:
             raise ValueError("the file holds another run than its name says")
         _check_size(file.metadata, len(data))
-        table = file.read()
+        table = file.read(use_threads=False)  # small files: a pool would cost more than it saves
     arrays = {name: table.column(name).to_numpy() for name in table.column_names}
     places = [arrays[name] for name in table.column_names if name.startswith("x")]
     trials = Trials(
