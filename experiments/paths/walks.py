@@ -176,6 +176,7 @@ def blind(strategy: str) -> bool:
 
 
 def started(strategy: str) -> Any:
+    """Return a search of the square by a strategy with its defaults; InputError if it refuses."""
     space = Space.box(Real("x1", -5.0, 5.0), Real("x2", -5.0, 5.0))
     recipe = discovery.make("strategies", strategy, {})
     return recipe.start(space, BUDGET, np.random.default_rng(SEED))
