@@ -10,9 +10,12 @@ import pandas as pd
 import pytest
 
 from experiments.markdown import filled
+from experiments.strategies import __main__ as command
 from experiments.strategies import page, tables
 from hpo_lab import discovery, optimizers, verbs
+from hpo_lab.space import Real, Space
 from hpo_lab.study import Study
+from tests.test_determinism import usable
 
 SUMMARY = Path(page.__file__).parent / "summary"
 STUDY = """
@@ -153,3 +156,43 @@ def test_the_promise_of_gp_fast_is_what_the_kept_tables_say() -> None:
     assert (tests["cells"] >= 30).all()
     assert tests["holds"].all()
     assert (tests["upper_cells"] < tables.MARGIN).all()
+
+
+@pytest.mark.parametrize("name", ["regret", "ranks", "peers", "non_inferiority"])
+def test_the_kept_tables_are_those_of_the_kept_runs(name: str) -> None:
+    found = command.made(pd.read_parquet(SUMMARY / "runs.parquet"))[name]
+    written = found.to_csv(index=False, float_format="%.6g")
+    assert written == (SUMMARY / f"{name}.csv").read_text()
+
+
+def again(names: list[str], folder: Path) -> pd.DataFrame:
+    """The first repetition of the first instance of every problem, run anew."""
+    text = (Path(page.__file__).parent / "study.toml").read_text()
+    head, rest = text[: text.index("[[strategies]]")], text[text.index("[runs]") :]
+    rest = rest.replace("instances = 5", "instances = 1").replace(
+        "repetitions = 5", "repetitions = 1"
+    )
+    parts = "".join(f'[[strategies]]\nuse = "{name}"\n' for name in names)
+    file = folder / "study.toml"
+    file.write_text(head + parts + rest)
+    verbs.run(file, folder / "results", workers=2)
+    return tables.Kept(Study.read(file), folder / "results").runs()
+
+
+def check_again(names: list[str], folder: Path) -> None:
+    ran, key = again(names, folder), [*tables.SEED, "strategy"]
+    both = ran.merge(pd.read_parquet(SUMMARY / "runs.parquet"), on=key, suffixes=("", "_kept"))
+    assert len(both) == len(ran) == 20 * len(names)  # ten of them data sets of two problems
+    assert both["regret"].to_numpy() == pytest.approx(both["regret_kept"].to_numpy(), rel=1e-9)
+
+
+def test_runs_that_are_kept_can_be_made_again(tmp_path: Path) -> None:
+    check_again(["coordinate", "evolution", "gp_fast"], tmp_path)
+
+
+@pytest.mark.slow
+def test_runs_of_every_strategy_that_are_kept_can_be_made_again(tmp_path: Path) -> None:
+    """Those that this machine has; with ``make peers`` also optuna_gp, smac apart."""
+    files = sorted(Path(optimizers.__file__).parent.glob("[!_]*.py"))
+    space = Space.box(Real("x", 0.0, 1.0))
+    check_again([f.stem for f in files if f.stem != "smac" and usable(f.stem, space)], tmp_path)

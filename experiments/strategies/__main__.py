@@ -26,25 +26,30 @@ def main() -> None:
     given = parser.parse_args()
     for plugin in sorted((HERE / "peers").glob("*.py")):
         discovery.load_plugin(plugin)
-    ours = tables.Kept(Study.read(HERE / "study.toml"), given.ours).runs()
-    peers = tables.Kept(Study.read(HERE / "peers.toml"), given.peers).runs()
-    keep(ours, peers, HERE / "summary")
+    ours = tables.Kept(Study.read(HERE / "study.toml"), given.ours).runs().assign(study="ours")
+    peers = tables.Kept(Study.read(HERE / "peers.toml"), given.peers).runs().assign(study="peers")
+    keep(pd.concat([ours, peers], ignore_index=True), HERE / "summary")
     page.renew(HERE / "summary")
 
 
-def keep(ours: pd.DataFrame, peers: pd.DataFrame, folder: Path) -> None:
-    """Write the tables into a folder."""
+def keep(runs: pd.DataFrame, folder: Path) -> None:
+    """Write the runs, and the tables that are made of them, into a folder."""
     folder.mkdir(exist_ok=True)
-    both = pd.concat([ours, peers], ignore_index=True)
-    few = both.merge(peers[tables.SEED].drop_duplicates())  # the cells that the peers have, too
-    kept = {
-        "regret": tables.regret(both),
+    runs.to_parquet(folder / "runs.parquet", index=False, compression="zstd")
+    for name, table in made(runs).items():
+        table.to_csv(folder / f"{name}.csv", index=False, float_format="%.6g")
+
+
+def made(runs: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return the kept tables, by name, of the runs of both studies."""
+    ours, peers = (runs[runs["study"] == name] for name in ("ours", "peers"))
+    few = runs.merge(peers[tables.SEED].drop_duplicates())  # the cells that the peers have, too
+    return {
+        "regret": tables.regret(runs),
         "ranks": tables.mean_ranks(ours, list(ours["strategy"].unique())),
         "peers": tables.mean_ranks(few, list(few["strategy"].unique())),
-        "non_inferiority": tables.non_inferiority(both),
+        "non_inferiority": tables.non_inferiority(runs),
     }
-    for name, table in kept.items():
-        table.to_csv(folder / f"{name}.csv", index=False, float_format="%.6g")
 
 
 if __name__ == "__main__":
