@@ -57,6 +57,16 @@ class Encoding:
         order = {label: i for i, label in enumerate(dict.fromkeys(x for x in labels if x))}
         return tuple(order.get(label, -1) for label in labels)
 
+    def middle(self, family: int) -> Floats:
+        """Return the values (1, columns of the space) at the middle of the family's axes, else nan.
+
+        For libraries that are told nothing of the axes that cannot vary: it has the only value.
+        """
+        row = np.full((1, self.space.width), np.nan)
+        for column, axis in self.space.places(family):
+            row[0, column] = axis.from_unit(np.array([0.5]))[0]
+        return row
+
     def encode(self, points: Points) -> Floats:
         """Return the table (n, width) of the points."""
         unit = self.space.to_unit(points)
@@ -77,6 +87,11 @@ class Encoding:
             given = table[has, 1 + j]
             unit[has, column] = axis.to_unit(given) if _is_nominal(axis) else given
         return self.space.from_unit(family, unit)
+
+
+def clipped(axis: Axis, value: float) -> float:
+    """Undo the last digit by which a library's own scaling may leave the axis."""
+    return value if isinstance(axis, Choice) else min(max(value, float(axis.low)), float(axis.high))
 
 
 def _is_nominal(axis: Axis) -> TypeGuard[Choice]:

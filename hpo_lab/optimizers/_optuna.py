@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from hpo_lab.optimizers._encoding import clipped
 from hpo_lab.optimizers._libraries import library, one_thread
+from hpo_lab.optimizers._values import LARGEST
 from hpo_lab.space import Axis, Choice, Floats, Integer, Points, Space
-
-_LARGEST = 1e100  # a told value beyond this would overflow when it is squared
 
 
 class OptunaSearch:
@@ -64,7 +64,7 @@ class OptunaSearch:
         value = float(values[0])
         with self._calm():
             if np.isfinite(value):
-                self.study.tell(self.trial, float(np.clip(value, -_LARGEST, _LARGEST)))
+                self.study.tell(self.trial, float(np.clip(value, -LARGEST, LARGEST)))
             else:
                 self.study.tell(self.trial, state=self.optuna.trial.TrialState.FAIL)
 
@@ -103,4 +103,4 @@ def _suggested(trial: Any, name: str, axis: Axis) -> float:
     if isinstance(axis, Integer):
         return float(trial.suggest_int(name, axis.low, axis.high, log=axis.log))
     value = trial.suggest_float(name, axis.low, axis.high, log=axis.log)
-    return min(max(float(value), axis.low), axis.high)
+    return clipped(axis, float(value))

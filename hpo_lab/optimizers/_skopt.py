@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Literal, Protocol, get_args
 
@@ -17,7 +17,7 @@ import numpy as np
 
 from hpo_lab.errors import InputError
 from hpo_lab.optimizer import Strategy
-from hpo_lab.optimizers._encoding import Encoding
+from hpo_lab.optimizers._encoding import Encoding, clipped
 from hpo_lab.optimizers._libraries import one_thread
 from hpo_lab.optimizers._values import standardized, successes
 from hpo_lab.optimizers.halton import Halton
@@ -77,11 +77,22 @@ def one_of(name: str, given: str, known: tuple[str, ...]) -> None:
         raise InputError(f"{name} must be one of {', '.join(known)}, not {given!r}")
 
 
+def resolve(settings: Any, presets: Mapping[str, Mapping[str, object]]) -> None:
+    """Replace each setting that stands for the preset's, 0 or "preset", by that of the preset."""
+    for name, value in presets[settings.preset].items():
+        if getattr(settings, name) in (0, "preset"):
+            object.__setattr__(settings, name, value)
+    if settings.preset == "skopt":
+        object.__setattr__(settings, "local", 0.0)  # it has no local candidates
+
+
 class Running:
     """What was told waits until the next ask, so that the last model is never fitted in vain."""
 
-    def __init__(self, bridge: Reference | Native, optimizer: Any, budget: int) -> None:
-        self.bridge, self.optimizer, self.left = bridge, optimizer, budget
+    def __init__(self, begin: Callable[[], tuple[Reference | Native, Any]], budget: int) -> None:
+        with calm():
+            self.bridge, self.optimizer = begin()
+        self.left = budget
         self.rows: list[Any] = []
         self.values: list[float] = []
 
@@ -293,12 +304,10 @@ class Native:
 
     def _point(self, row: Any) -> Points:
         family = int(row[0]) if self.several else 0
-        values = np.full((1, self.space.width), np.nan)
-        for column, axis in self.space.places(family):
-            values[0, column] = axis.from_unit(np.array([0.5]))[0]
+        values = self.encoding.middle(family)
         for j, (column, axis) in enumerate(self.encoding.places):
             if self.encoding.active[family, j]:
-                values[0, column] = _clipped(axis, float(row[j + self.several]))
+                values[0, column] = clipped(axis, float(row[j + self.several]))
         return Points(self.space, np.array([family]), values)
 
     def rows(self, points: Points) -> list[Any]:
@@ -355,13 +364,6 @@ def _native(axis: Axis, value: float | None) -> float | int:
     """The value as skopt wants it; the middle of the axis where there is none."""
     given = float(axis.from_unit(np.array([0.5]))[0]) if value is None else value
     return int(given) if isinstance(axis, Choice | Integer) else given
-
-
-def _clipped(axis: Axis, value: float) -> float:
-    """Undo the last digit by which skopt's scaling may leave the axis."""
-    if isinstance(axis, Choice):
-        return value
-    return min(max(value, float(axis.low)), float(axis.high))
 
 
 @contextmanager

@@ -6,14 +6,14 @@ import numpy as np
 
 from hpo_lab.space import Floats
 
-_LARGEST = 1e100  # a told value beyond this would overflow when it is squared
+LARGEST = 1e100  # a told value beyond this would overflow when it is squared
 _TAIL = 3.0  # robust standard deviations from which on values are drawn in
 
 
 def successes(values: Floats) -> Floats:
     """Return values (n,) with failures as the worst success, in a range that can be squared."""
     finite = np.isfinite(values)
-    clipped = np.clip(values, -_LARGEST, _LARGEST)
+    clipped = np.clip(values, -LARGEST, LARGEST)
     return np.where(finite, clipped, clipped[finite].max())
 
 

@@ -17,9 +17,8 @@ from hpo_lab.optimizer import Search, Strategy
 from hpo_lab.optimizers._genotype import decoded
 from hpo_lab.optimizers._libraries import library, one_thread
 from hpo_lab.optimizers._quasi import width
+from hpo_lab.optimizers._values import LARGEST
 from hpo_lab.space import Floats, Points, Space
-
-_LARGEST = 1e100  # a told value beyond this, and a failure, is told as this
 
 
 @dataclass(frozen=True)
@@ -97,7 +96,7 @@ class _Search:
     def tell(self, points: Points, values: Floats) -> None:
         if len(values) < self.size:
             return
-        told = np.where(np.isfinite(values), np.clip(values, -_LARGEST, _LARGEST), _LARGEST)
+        told = np.where(np.isfinite(values), np.clip(values, -LARGEST, LARGEST), LARGEST)
         with one_thread("cmaes"):
             self.gaussian.tell([(pair[1], v) for pair, v in zip(self.asked, told, strict=True)])
             if self.gaussian.should_stop():

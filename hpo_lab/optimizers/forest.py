@@ -21,17 +21,17 @@ from hpo_lab.optimizers._skopt import (
     Preset,
     Reference,
     Running,
-    calm,
     check,
     one_of,
+    resolve,
 )
 from hpo_lab.space import Space
 
 Model = Literal["extra_trees", "random_forest"]
 
-_PRESETS: dict[str, tuple[Acquisition, int, int, int]] = {  # the last are trees and leaf
-    "tuned": ("EI", 3000, 50, 1),
-    "skopt": ("gp_hedge", 10000, 100, 3),
+_PRESETS: dict[str, dict[str, object]] = {
+    "tuned": {"acquisition": "EI", "candidates": 3000, "trees": 50, "leaf": 1},
+    "skopt": {"acquisition": "gp_hedge", "candidates": 10000, "trees": 100, "leaf": 3},
 }
 _SHORT = {"extra_trees": "ET", "random_forest": "RF"}
 
@@ -116,28 +116,12 @@ class Forest(Strategy):
             raise InputError(f"trees must be positive, not {self.trees}")
         if self.leaf < 0:
             raise InputError(f"leaf must be positive, not {self.leaf}")
-        self._resolve()
-
-    def _resolve(self) -> None:
-        """Replace what stands for a preset's setting by that setting."""
-        acquisition, candidates, trees, leaf = _PRESETS[self.preset]
-        if self.acquisition == "preset":
-            object.__setattr__(self, "acquisition", acquisition)
-        if self.candidates == 0:
-            object.__setattr__(self, "candidates", candidates)
-        if self.trees == 0:
-            object.__setattr__(self, "trees", trees)
-        if self.leaf == 0:
-            object.__setattr__(self, "leaf", leaf)
-        if self.preset == "skopt":
-            object.__setattr__(self, "local", 0.0)
+        resolve(self, _PRESETS)
 
     def start(self, space: Space, budget: int, rng: np.random.Generator) -> Search:
         """Return a search with a forest of its own; imports scikit-optimize."""
         begin: Any = _tuned if self.preset == "tuned" else _as_skopt
-        with calm():
-            bridge, optimizer = begin(self, space, rng)
-        return Running(bridge, optimizer, budget)
+        return Running(lambda: begin(self, space, rng), budget)
 
 
 def _grown(settings: Forest, seed: int) -> Any:
@@ -161,7 +145,8 @@ def _as_skopt(settings: Forest, space: Space, rng: np.random.Generator) -> tuple
     from hpo_lab.optimizers._forest_model import MaskedForest
 
     bridge = Native(space, settings, rng)
-    if (settings.trees, settings.leaf) == _PRESETS["skopt"][2:] and not bridge.several:
+    own = all(getattr(settings, name) == _PRESETS["skopt"][name] for name in ("trees", "leaf"))
+    if own and not bridge.several:
         return bridge, bridge.optimizer(_SHORT[settings.model])
     forest = _grown(settings, bridge.seed)
     if not bridge.several:

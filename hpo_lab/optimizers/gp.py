@@ -21,9 +21,9 @@ from hpo_lab.optimizers._skopt import (
     Preset,
     Reference,
     Running,
-    calm,
     check,
     one_of,
+    resolve,
 )
 from hpo_lab.space import Space
 
@@ -31,9 +31,9 @@ Kernel = Literal["matern52", "matern32", "matern12", "rbf"]
 Maximizer = Literal["preset", "auto", "sampling", "lbfgs"]
 Families = Literal["one_hot", "separate"]
 
-_PRESETS: dict[str, tuple[Acquisition, int, Maximizer]] = {
-    "tuned": ("EI", 1000, "sampling"),
-    "skopt": ("gp_hedge", 10000, "auto"),
+_PRESETS: dict[str, dict[str, object]] = {
+    "tuned": {"acquisition": "EI", "candidates": 1000, "acquisition_optimizer": "sampling"},
+    "skopt": {"acquisition": "gp_hedge", "candidates": 10000, "acquisition_optimizer": "auto"},
 }
 
 
@@ -125,26 +125,12 @@ class GP(Strategy):
             raise InputError(
                 'families = "separate" is not scikit-optimize\'s; use preset = "tuned"'
             )
-        self._resolve()
-
-    def _resolve(self) -> None:
-        """Replace what stands for a preset's setting by that setting."""
-        acquisition, candidates, maximizer = _PRESETS[self.preset]
-        if self.acquisition == "preset":
-            object.__setattr__(self, "acquisition", acquisition)
-        if self.acquisition_optimizer == "preset":
-            object.__setattr__(self, "acquisition_optimizer", maximizer)
-        if self.candidates == 0:
-            object.__setattr__(self, "candidates", candidates)
-        if self.preset == "skopt":
-            object.__setattr__(self, "local", 0.0)
+        resolve(self, _PRESETS)
 
     def start(self, space: Space, budget: int, rng: np.random.Generator) -> Search:
         """Return a search with a model of its own; imports scikit-optimize."""
         begin: Any = _tuned if self.preset == "tuned" else _as_skopt
-        with calm():
-            bridge, optimizer = begin(self, space, rng)
-        return Running(bridge, optimizer, budget)
+        return Running(lambda: begin(self, space, rng), budget)
 
 
 def _tuned(settings: GP, space: Space, rng: np.random.Generator) -> tuple[Reference, Any]:

@@ -20,13 +20,13 @@ import numpy as np
 
 from hpo_lab.errors import InputError
 from hpo_lab.optimizer import Search, Strategy
-from hpo_lab.optimizers._encoding import Encoding
+from hpo_lab.optimizers._encoding import Encoding, clipped
 from hpo_lab.optimizers._libraries import Guest, library
+from hpo_lab.optimizers._values import LARGEST
 from hpo_lab.space import Axis, Choice, Floats, Integer, Points, Space
 
 Model = Literal["forest", "gp"]
 
-_LARGEST = 1e100  # a told value beyond this would overflow when it is squared
 _LEAST = -23.0  # the logarithm of SMAC's own smallest number, 1e-10
 _FAMILY = "family"
 
@@ -96,8 +96,8 @@ class _Search:
                 settings.name, "smac.main.exceptions", "smac"
             ).ConfigurationSpaceExhaustedException,
         )
-        self.space = space
-        self.places = {f"{j}": place for j, place in enumerate(Encoding(space).places)}
+        self.space, self.encoding = space, Encoding(space)
+        self.places = {f"{j}": place for j, place in enumerate(self.encoding.places)}
         self.guest, self.worst = Guest(rng), -np.inf
         self.waiting: list[Any] = []  # failures before the first success
         self.facade: Any = None
@@ -128,12 +128,12 @@ class _Search:
         value = float(values[0])
         self.waiting.append((self.trial, value))
         if np.isfinite(value):
-            self.worst = max(self.worst, float(np.clip(value, -_LARGEST, _LARGEST)))
+            self.worst = max(self.worst, float(np.clip(value, -LARGEST, LARGEST)))
         if not np.isfinite(self.worst):
             return
         with self._at_work():
             for trial, given in self.waiting:
-                cost = np.clip(given if np.isfinite(given) else self.worst, -_LARGEST, _LARGEST)
+                cost = np.clip(given if np.isfinite(given) else self.worst, -LARGEST, LARGEST)
                 self.facade.tell(trial, self.value(cost=float(cost)), save=False)
         self.waiting = []
 
@@ -164,12 +164,10 @@ class _Search:
 
     def _points(self, given: dict[str, Any]) -> Points:
         family = int(given.get(_FAMILY, 0))
-        row = np.full((1, self.space.width), np.nan)
-        for column, axis in self.space.places(family):
-            row[0, column] = axis.from_unit(np.array([0.5]))[0]
+        row = self.encoding.middle(family)
         for name, (column, axis) in self.places.items():
             if name in given:
-                row[0, column] = _inside(axis, float(given[name]))
+                row[0, column] = clipped(axis, float(given[name]))
         return Points(self.space, np.array([family]), row)
 
     @contextmanager
@@ -241,8 +239,3 @@ def _parameter(cs: Any, name: str, axis: Axis) -> Any:
     integer = isinstance(axis, Integer)
     kind = cs.UniformIntegerHyperparameter if integer else cs.UniformFloatHyperparameter
     return kind(name, axis.low, axis.high, log=axis.log)
-
-
-def _inside(axis: Axis, value: float) -> float:
-    """Undo the last digit by which ConfigSpace's scaling may leave the axis."""
-    return value if isinstance(axis, Choice) else min(max(value, float(axis.low)), float(axis.high))

@@ -17,6 +17,7 @@ import numpy as np
 
 from hpo_lab.errors import InputError, nearest
 from hpo_lab.optimizer import Search, Strategy
+from hpo_lab.optimizers._encoding import Encoding, clipped
 from hpo_lab.optimizers._libraries import Guest, library
 from hpo_lab.space import Axis, Choice, Floats, Integer, Points, Space
 
@@ -71,7 +72,7 @@ class _Search:
         self, settings: Nevergrad, space: Space, budget: int, rng: np.random.Generator
     ) -> None:
         self.ng = library(settings.name, "nevergrad", settings.name)
-        self.space, self.left = space, budget
+        self.space, self.left, self.encoding = space, budget, Encoding(space)
         self.guest, self.worst = Guest(rng), -np.inf
         self.told: tuple[Any, float] | None = None
         known = self.ng.optimizers.registry
@@ -116,12 +117,10 @@ class _Search:
         inner = value.get("family", {})
         family = int(inner.get("index", 0))
         given = {**value, **inner}
-        row = np.full((1, self.space.width), np.nan)
+        row = self.encoding.middle(family)
         for column, axis in self.space.places(family):
-            if axis.size == 1:
-                row[0, column] = axis.from_unit(np.array([0.5]))[0]
-            else:
-                row[0, column] = _inside(axis, float(given[f"c{column}"]))
+            if axis.size > 1:
+                row[0, column] = clipped(axis, float(given[f"c{column}"]))
         return Points(self.space, np.array([family]), row)
 
     @contextmanager
@@ -156,11 +155,6 @@ def _parameter(p: Any, axis: Axis) -> Any:
         return (p.TransitionChoice if axis.ordered else p.Choice)(len(axis.options))
     made = (p.Log if axis.log else p.Scalar)(lower=axis.low, upper=axis.high)
     return made.set_integer_casting() if isinstance(axis, Integer) else made
-
-
-def _inside(axis: Axis, value: float) -> float:
-    """Undo the last digit by which nevergrad's scaling may leave the axis."""
-    return value if isinstance(axis, Choice) else min(max(value, float(axis.low)), float(axis.high))
 
 
 def _check_repeatable(name: str, optimizer: Any) -> None:
