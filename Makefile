@@ -85,6 +85,7 @@ compare-speed: .venv-peers/.installed
 	$(PEERS)/python tests/benchmarks/compare_evolution.py --keep $(STRATEGIES)/summary/generations.csv
 	$(PEERS)/python tests/benchmarks/growth.py --keep $(STRATEGIES)/summary/growth.csv
 	$(PEERS)/python -m experiments.strategies.published
+	$(PEERS)/python -m experiments.strategies.page
 
 # torch comes last and without hashes: which of its files fits depends on the machine.
 .venv-peers/.installed: constraints.txt $(STRATEGIES)/peers.txt pyproject.toml

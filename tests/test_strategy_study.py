@@ -158,6 +158,19 @@ def test_the_promise_of_gp_fast_is_what_the_kept_tables_say() -> None:
     assert (tests["upper_cells"] < tables.MARGIN).all()
 
 
+def test_the_kept_times_reach_what_was_to_be_reached() -> None:
+    """What was measured and kept; nothing is timed here."""
+    for name in ("speed", "generations"):
+        kept = page.read(SUMMARY, name)
+        held = kept[kept["target"] > 0]
+        assert len(held) >= 8
+        assert (held["own_ms"] <= held["target"] * held["peer_ms"]).all()
+    growth = page.read(SUMMARY, "growth").iloc[0]
+    assert growth["observations"] == 1000
+    assert growth["slowest_s"] < 1.0
+    assert growth["memory_mb"] < 300
+
+
 @pytest.mark.parametrize("name", ["regret", "ranks", "peers", "non_inferiority"])
 def test_the_kept_tables_are_those_of_the_kept_runs(name: str) -> None:
     found = command.made(pd.read_parquet(SUMMARY / "runs.parquet"))[name]

@@ -209,3 +209,7 @@ def _heat(axes: Axes, ranks: pd.DataFrame, names: list[str], drawing: Drawing) -
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
     drawing.colorbar(image, ax=axes, label="mean rank", shrink=0.6)
+
+
+if __name__ == "__main__":
+    renew(README.parent / "summary")
